@@ -1,0 +1,49 @@
+/**
+ * The single door to libc. Each primitive declares its own calls with `declare`; nothing else loads koffi.
+ * koffi reads errno right after the call on the same thread, so `errno()` must be asked before any other FFI call.
+ */
+import koffi from 'koffi';
+import { kernelError } from '../errno/errno.ts';
+
+type Native = (...args: unknown[]) => number;
+
+const libc = koffi.load(null);
+
+/**
+ * Declares a libc function by its C prototype, once, at module load. `int`, `long` and `ssize_t` results come back as
+ * numbers. Buffers are lent for the duration of the call and never kept by the callee unless the prototype's comment
+ * says so.
+ */
+export function declare(prototype: string): Native {
+  return libc.func(prototype) as Native;
+}
+
+/**
+ * The same function as a promise on koffi's worker pool: for calls that may block. The buffer arguments must stay
+ * untouched until it settles. Rejects never: the result is the C return value, paired with the errno of that thread.
+ */
+export function declareBlocking(prototype: string): (...args: unknown[]) => Promise<number> {
+  const native = libc.func(prototype) as { async: (...args: unknown[]) => void };
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      native.async(...args, (error: Error | null, result: number) => {
+        if (error === null) {
+          resolve(result);
+        } else {
+          reject(error);
+        }
+      });
+    });
+}
+
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** Gives `result` back, or throws a KernelError with the current errno when it is negative. */
+export function check(result: number, op: string, target: string): number {
+  if (result < 0) {
+    throw kernelError({ op, target, errno: errno() });
+  }
+  return result;
+}
