@@ -1,0 +1,4 @@
+#!/bin/sh
+# The ACPI power button.
+sync
+poweroff -f
