@@ -78,7 +78,9 @@ if [ "$(cat node_modules/.vmlet-lock 2> /dev/null)" = "$lock_sum" ]; then
 else
   say 'npm dependencies' 'installing (Node.js 24 included)'
   command -v npm > /dev/null || fail 'npm is missing: apt-get install npm'
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > "$log" 2>&1 || { tail -n 20 "$log" >&2; fail 'npm ci failed; its last lines are shown'; }
+  # Not `npm ci`: it refuses the lock file where a registry mirror lacks other platforms' optional packages.
+  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error > "$log" 2>&1 ||
+    { tail -n 20 "$log" >&2; fail 'npm install failed; its last lines are shown'; }
   echo "$lock_sum" > node_modules/.vmlet-lock
 fi
 

@@ -69,6 +69,16 @@ export interface KubeClient {
     options?: WriteOptions & { subresource?: 'status' },
   ): Promise<T>;
   delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
+  /**
+   * POST to a subresource that makes something happen rather than holds a state: `pods/binding`. Optional, since a cluster
+   * may not offer it; callers fall back or fail with a clear error. Returns the API's answer (a Status or an object).
+   */
+  createSubresource?<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    subresource: string,
+    body: object,
+  ): Promise<object>;
   /** Ends when the signal aborts (normally) or throws StatusError reason Expired (410) when the revision is gone. */
   watch<T extends KubeObject>(type: ResourceType<T>, options?: WatchOptions): AsyncIterable<WatchEvent<T>>;
 }
