@@ -47,3 +47,11 @@ export function check(result: number, op: string, target: string): number {
   }
   return result;
 }
+
+/**
+ * The address of a buffer's memory, for structures that hold pointers (msghdr, iocb). The caller keeps a reference to
+ * the buffer for as long as the kernel may use the address: the collector does not see it inside a number.
+ */
+export function addressOf(buffer: Buffer): bigint {
+  return koffi.address(buffer);
+}
