@@ -1,0 +1,143 @@
+/**
+ * Writes core/v1 Events. A repeat of the same event about the same object within ten minutes raises `count` of the
+ * first one instead of making another. Recording never throws and never delays the caller.
+ */
+import { eventType, type Event, type ObjectReference } from '../apimachinery/core.ts';
+import type { KubeObject } from '../apimachinery/object.ts';
+import { isNotFound } from '../apimachinery/status.ts';
+import { errorMessage } from '../base/errors.ts';
+import { silentLogger, type Logger } from '../base/logger.ts';
+import type { KubeClient } from './client.ts';
+
+const REPEAT_WINDOW_MS = 600_000;
+const MAX_REMEMBERED = 1_000;
+const MAX_PENDING = 1_000;
+const MAX_MESSAGE = 1_024;
+
+export interface EventInput {
+  readonly object: KubeObject;
+  readonly type: 'Normal' | 'Warning';
+  /** UpperCamelCase, stable. */
+  readonly reason: string;
+  /** For a person; cut to 1024 characters. */
+  readonly message: string;
+}
+
+export interface EventRecorder {
+  record(event: EventInput): void;
+  /** Resolves when all recorded events are written or given up. */
+  flush(): Promise<void>;
+}
+
+export interface EventRecorderOptions {
+  /** Which part of vmlet speaks: `virt-controller`, `virt-handler`. */
+  readonly component: string;
+  readonly host?: string;
+  readonly logger?: Logger;
+  readonly now?: () => number;
+}
+
+interface Remembered {
+  readonly name: string;
+  readonly namespace: string;
+  count: number;
+  atMs: number;
+}
+
+export function createEventRecorder(client: KubeClient, options: EventRecorderOptions): EventRecorder {
+  const now = options.now ?? Date.now;
+  const logger = options.logger ?? silentLogger;
+  const remembered = new Map<string, Remembered>();
+  let pending = 0;
+  let tail: Promise<void> = Promise.resolve();
+
+  const write = async (input: EventInput, atMs: number): Promise<void> => {
+    const involvedObject = referenceTo(input.object);
+    const identity = JSON.stringify([involvedObject.uid, involvedObject.name, input.type, input.reason, input.message]);
+    const known = remembered.get(identity);
+    if (known !== undefined && atMs - known.atMs < REPEAT_WINDOW_MS) {
+      const patch = { count: known.count + 1, lastTimestamp: formatSeconds(atMs) };
+      try {
+        await client.patch(eventType, known, { type: 'merge', body: patch });
+        known.count += 1;
+        known.atMs = atMs;
+        return;
+      } catch (error) {
+        if (!isNotFound(error)) {
+          throw error;
+        }
+      }
+    }
+    const namespace = involvedObject.namespace ?? 'default';
+    const event: Event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: eventName(input.object.metadata.name, atMs), namespace },
+      involvedObject,
+      type: input.type,
+      reason: input.reason,
+      message: input.message.slice(0, MAX_MESSAGE),
+      count: 1,
+      firstTimestamp: formatSeconds(atMs),
+      lastTimestamp: formatSeconds(atMs),
+      eventTime: null,
+      source: { component: options.component, ...(options.host === undefined ? {} : { host: options.host }) },
+      reportingComponent: options.component,
+      reportingInstance: options.host ?? '',
+    };
+    const { name } = (await client.create(eventType, event)).metadata;
+    remembered.delete(identity);
+    remembered.set(identity, { name, namespace, count: 1, atMs });
+    for (const oldest of remembered.keys()) {
+      if (remembered.size <= MAX_REMEMBERED) {
+        break;
+      }
+      remembered.delete(oldest);
+    }
+  };
+
+  return {
+    record(input) {
+      if (pending >= MAX_PENDING) {
+        logger.warn({ reason: input.reason, object: input.object.metadata.name }, 'event dropped: too many pending');
+        return;
+      }
+      pending += 1;
+      const atMs = now();
+      tail = tail
+        .then(() => write(input, atMs))
+        .catch((error: unknown) => {
+          logger.warn({ reason: input.reason, error: errorMessage(error) }, 'event not recorded');
+        })
+        .finally(() => {
+          pending -= 1;
+        });
+    },
+    flush: () => tail,
+  };
+}
+
+export function referenceTo(object: KubeObject): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = object.metadata;
+  return {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+}
+
+let sequence = 0;
+
+/** client-go's form: the object's name, a dot, 16 hex digits that differ for every event. */
+function eventName(objectName: string, atMs: number): string {
+  sequence = (sequence + 1) % 1_000_000;
+  const unique = BigInt(atMs) * 1_000_000n + BigInt(sequence);
+  return `${objectName.slice(0, 230)}.${unique.toString(16).padStart(16, '0')}`;
+}
+
+function formatSeconds(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
