@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import { decide, type DomainObservation, type MachineSnapshot } from './decide.ts';
+
+const deletedAtMs = Date.parse('2026-01-01T00:00:00Z');
+
+function vmi(options: {
+  phase?: 'Scheduled' | 'Running' | 'Failed';
+  deleted?: boolean;
+  grace?: number;
+  acpi?: boolean;
+}): VirtualMachineInstance {
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachineInstance',
+    metadata: {
+      name: 'demo',
+      namespace: 'default',
+      ...(options.deleted === true ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
+    },
+    spec: {
+      domain: {
+        devices: {},
+        ...(options.acpi === undefined ? {} : { features: { acpi: { enabled: options.acpi } } }),
+      },
+      ...(options.grace === undefined ? {} : { terminationGracePeriodSeconds: options.grace }),
+    },
+    status: { phase: options.phase ?? 'Scheduled' },
+  };
+}
+
+function ready(state: DomainObservation['state'], reason = 'unknown'): MachineSnapshot['sandbox'] {
+  return { kind: 'ready', domain: { state, reason } };
+}
+
+type Case = [name: string, snapshot: Partial<MachineSnapshot>, expected: string, phase?: string];
+
+const cases: Case[] = [
+  ['no domain yet: start', { sandbox: ready('absent') }, 'start'],
+  ['defined but never started: start', { sandbox: ready('shutoff', 'unknown') }, 'start'],
+  ['a failed start is tried again', { sandbox: ready('shutoff', 'failed') }, 'start'],
+  ['running', { sandbox: ready('running', 'booted') }, 'publishRunning'],
+  ['paused by the user stays', { sandbox: ready('paused', 'user'), vmi: vmi({ phase: 'Running' }) }, 'publishRunning'],
+  ['libvirt does not answer', { sandbox: { kind: 'unreachable' } }, 'waitForSandbox'],
+  [
+    'guest shut down',
+    { sandbox: ready('shutoff', 'shutdown'), vmi: vmi({ phase: 'Running' }) },
+    'publishEnded',
+    'Succeeded',
+  ],
+  ['QEMU killed', { sandbox: ready('shutoff', 'crashed'), vmi: vmi({ phase: 'Running' }) }, 'publishEnded', 'Failed'],
+  ['QEMU killed before Running was published', { sandbox: ready('shutoff', 'crashed') }, 'publishEnded', 'Failed'],
+  [
+    'ended unseen while Running',
+    { sandbox: ready('shutoff', 'unknown'), vmi: vmi({ phase: 'Running' }) },
+    'publishEnded',
+    'Failed',
+  ],
+  [
+    'destroyed with ACPI',
+    { sandbox: ready('shutoff', 'destroyed'), vmi: vmi({ phase: 'Running' }) },
+    'publishEnded',
+    'Failed',
+  ],
+  [
+    'destroyed without ACPI',
+    { sandbox: ready('shutoff', 'destroyed'), vmi: vmi({ phase: 'Running', acpi: false }) },
+    'publishEnded',
+    'Succeeded',
+  ],
+  ['panicked', { sandbox: ready('crashed', 'panicked'), vmi: vmi({ phase: 'Running' }) }, 'publishEnded', 'Failed'],
+  ['deleted: ask the guest', { sandbox: ready('running'), vmi: vmi({ phase: 'Running', deleted: true }) }, 'shutdown'],
+  [
+    'deleted, asked 1 s ago: wait',
+    { sandbox: ready('running'), vmi: vmi({ phase: 'Running', deleted: true }), shutdownAskedAtMs: deletedAtMs },
+    'none',
+  ],
+  [
+    'deleted, asked 5 s ago: ask again',
+    { sandbox: ready('running'), vmi: vmi({ phase: 'Running', deleted: true }), shutdownAskedAtMs: deletedAtMs - 4000 },
+    'shutdown',
+  ],
+  ['grace over', { sandbox: ready('running'), vmi: vmi({ phase: 'Running', deleted: true, grace: 1 }) }, 'destroy'],
+  ['grace 0', { sandbox: ready('running'), vmi: vmi({ phase: 'Running', deleted: true, grace: 0 }) }, 'destroy'],
+  ['deleted before start', { sandbox: ready('absent'), vmi: vmi({ deleted: true }) }, 'publishEnded', 'Succeeded'],
+  [
+    'sandbox gone',
+    { sandbox: { kind: 'gone', exitCode: 137 }, vmi: vmi({ phase: 'Running' }) },
+    'publishEnded',
+    'Failed',
+  ],
+  [
+    'sandbox ended politely',
+    { sandbox: { kind: 'gone', exitCode: 0 }, vmi: vmi({ phase: 'Running' }) },
+    'publishEnded',
+    'Succeeded',
+  ],
+  ['final phases are left alone', { sandbox: { kind: 'gone' }, vmi: vmi({ phase: 'Failed' }) }, 'none'],
+];
+
+for (const [name, partial, expected, phase] of cases) {
+  test(name, () => {
+    const { action } = decide({
+      vmi: vmi({}),
+      sandbox: { kind: 'unreachable' },
+      nowMs: deletedAtMs + 1000,
+      shutdownAskedAtMs: undefined,
+      ...partial,
+    });
+    assert.equal(action.kind, expected);
+    if (action.kind === 'publishEnded') {
+      assert.equal(action.phase, phase);
+      assert.notEqual(action.message, '');
+    }
+  });
+}
+
+test('the kill comes no later than the end of the grace period', () => {
+  const decision = decide({
+    vmi: vmi({ phase: 'Running', deleted: true, grace: 3 }),
+    sandbox: ready('running'),
+    nowMs: deletedAtMs + 1000,
+    shutdownAskedAtMs: undefined,
+  });
+  assert.equal(decision.againAfterMs, 2000);
+});

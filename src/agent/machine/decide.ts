@@ -1,0 +1,182 @@
+/**
+ * What the node agent does next for one VMI, as a pure function of what it saw. The runner (vmi-reconciler.ts) carries the
+ * action out and comes back; nothing is remembered between two decisions except what the snapshot can observe again
+ * after a restart of the agent.
+ *
+ *   Scheduled --start--> (domain running) --status--> Running --guest ends--> Succeeded | Failed
+ *        \                                              |
+ *         `--deleted before start--> Succeeded          `--deleted--> shutdown ... destroy --> ended
+ */
+import type { DomainState } from '../../libvirt/domain/states.ts';
+import type { VirtualMachineInstance, VmiPhase } from '../../vm/kinds/virtualmachineinstance/types.ts';
+
+/** libvirt's virDomainState and its reason, named as in src/libvirt/domain/states.ts. `absent`: no such domain is defined. */
+export interface DomainObservation {
+  readonly state: DomainState | 'absent';
+  readonly reason: string;
+}
+
+/** The launcher Pod as the agent's informer shows it, together with what the libvirt socket said. */
+export type SandboxObservation =
+  /** No Pod, or it ended; `exitCode` is the init's, where the Pod tells one. */
+  | { readonly kind: 'gone'; readonly exitCode?: number | undefined; readonly message?: string | undefined }
+  /** The Pod exists but libvirt does not answer (yet, or again). */
+  | { readonly kind: 'unreachable' }
+  | { readonly kind: 'ready'; readonly domain: DomainObservation };
+
+export interface MachineSnapshot {
+  readonly vmi: VirtualMachineInstance;
+  readonly sandbox: SandboxObservation;
+  readonly nowMs: number;
+  /** When this agent last asked the guest to shut down; undefined when it never did. */
+  readonly shutdownAskedAtMs: number | undefined;
+}
+
+export type MachineAction =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'shutdown' }
+  | { readonly kind: 'destroy'; readonly why: string }
+  | { readonly kind: 'publishRunning' }
+  | {
+      readonly kind: 'publishEnded';
+      readonly phase: 'Succeeded' | 'Failed';
+      readonly reason: string;
+      readonly message: string;
+    }
+  | { readonly kind: 'waitForSandbox'; readonly afterMs: number }
+  | { readonly kind: 'none' };
+
+export interface MachineDecision {
+  readonly action: MachineAction;
+  /** Look again after this long even if nothing happens. */
+  readonly againAfterMs?: number;
+}
+
+export const defaultGraceSeconds = 30;
+/** A guest can miss the ACPI button while it boots, so the request is repeated (KubeVirt's interval). */
+export const shutdownRepeatMs = 5000;
+const sandboxRetryMs = 500;
+
+export function isFinalPhase(phase: VmiPhase | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+export function decide(snapshot: MachineSnapshot): MachineDecision {
+  const { vmi, sandbox } = snapshot;
+  if (isFinalPhase(vmi.status?.phase)) {
+    return { action: { kind: 'none' } };
+  }
+  switch (sandbox.kind) {
+    case 'gone':
+      return { action: endedWithSandbox(vmi, sandbox) };
+    case 'unreachable':
+      return { action: { kind: 'waitForSandbox', afterMs: sandboxRetryMs }, againAfterMs: sandboxRetryMs };
+    case 'ready':
+      return decideByDomain(snapshot, sandbox.domain);
+  }
+}
+
+function decideByDomain(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
+  const { vmi } = snapshot;
+  const deleting = vmi.metadata.deletionTimestamp !== undefined;
+  switch (domain.state) {
+    case 'absent':
+      if (vmi.status?.phase === 'Running') {
+        return { action: ended('Failed', 'DomainVanished', 'libvirt no longer knows the domain of this running VM') };
+      }
+      return deleting ? { action: neverStarted() } : { action: { kind: 'start' } };
+    case 'shutoff':
+    case 'crashed':
+      return decideAfterEnd(snapshot, domain);
+    case 'noState':
+    case 'unknown':
+    case 'running':
+    case 'blocked':
+    case 'paused':
+    case 'pmSuspended':
+    case 'shutdown':
+      return deleting ? decideShutdown(snapshot, domain) : { action: { kind: 'publishRunning' } };
+  }
+}
+
+function decideAfterEnd(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
+  const { vmi } = snapshot;
+  const deleting = vmi.metadata.deletionTimestamp !== undefined;
+  // Defined but not started (the agent died between the two), or a start that failed: start again.
+  const startable = domain.state === 'shutoff' && (domain.reason === 'unknown' || domain.reason === 'failed');
+  if (startable && vmi.status?.phase !== 'Running') {
+    return deleting ? { action: neverStarted() } : { action: { kind: 'start' } };
+  }
+  return { action: endOf(vmi, domain) };
+}
+
+/** The phase rules are KubeVirt's; the reasons and messages are for the operator. */
+function endOf(vmi: VirtualMachineInstance, domain: DomainObservation): MachineAction {
+  if (domain.state === 'crashed') {
+    return ended('Failed', 'GuestPanicked', 'the guest kernel panicked');
+  }
+  switch (domain.reason) {
+    case 'shutdown':
+      return ended('Succeeded', 'GuestShutdown', 'the guest shut down');
+    case 'saved':
+    case 'fromSnapshot':
+    case 'migrated':
+      return ended('Succeeded', 'GuestSaved', `the domain ended with reason ${domain.reason}`);
+    case 'destroyed': {
+      const acpi = vmi.spec.domain.features?.acpi?.enabled !== false;
+      return acpi
+        ? ended('Failed', 'GuestDestroyed', 'the guest was stopped by force before it had shut down')
+        : ended('Succeeded', 'GuestDestroyed', 'the guest has no ACPI and was stopped by force');
+    }
+    default:
+      return ended(
+        'Failed',
+        'QemuDied',
+        `the QEMU process ended without the guest shutting down (libvirt: ${domain.reason})`,
+      );
+  }
+}
+
+function decideShutdown(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
+  const { vmi, nowMs, shutdownAskedAtMs } = snapshot;
+  const graceMs = (vmi.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds) * 1000;
+  const killAtMs = Date.parse(vmi.metadata.deletionTimestamp ?? '') + graceMs;
+  if (graceMs === 0 || nowMs >= killAtMs) {
+    return {
+      action: {
+        kind: 'destroy',
+        why: graceMs === 0 ? 'the grace period is 0' : `${graceMs / 1000} s of grace are over`,
+      },
+    };
+  }
+  if (domain.state === 'paused') {
+    // A paused guest cannot see the button; there is nobody to wait for.
+    return { action: { kind: 'destroy', why: 'the guest is paused and cannot shut down' } };
+  }
+  if (shutdownAskedAtMs === undefined || nowMs - shutdownAskedAtMs >= shutdownRepeatMs) {
+    return { action: { kind: 'shutdown' }, againAfterMs: Math.min(shutdownRepeatMs, killAtMs - nowMs) };
+  }
+  return {
+    action: { kind: 'none' },
+    againAfterMs: Math.min(shutdownAskedAtMs + shutdownRepeatMs - nowMs, killAtMs - nowMs),
+  };
+}
+
+function endedWithSandbox(vmi: VirtualMachineInstance, sandbox: SandboxObservation & { kind: 'gone' }): MachineAction {
+  if (vmi.metadata.deletionTimestamp !== undefined && vmi.status?.phase !== 'Running') {
+    return neverStarted();
+  }
+  if (sandbox.exitCode === 0) {
+    return ended('Succeeded', 'GuestShutdown', 'the sandbox ended after the guest had shut down');
+  }
+  const detail = sandbox.message === undefined || sandbox.message === '' ? '' : `: ${sandbox.message}`;
+  return ended('Failed', 'SandboxLost', `the launcher Pod ended while the VM was running${detail}`);
+}
+
+function neverStarted(): MachineAction {
+  return ended('Succeeded', 'NeverStarted', 'deleted before the guest was started');
+}
+
+function ended(phase: 'Succeeded' | 'Failed', reason: string, message: string): MachineAction {
+  return { kind: 'publishEnded', phase, reason, message };
+}
