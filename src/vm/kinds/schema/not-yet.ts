@@ -3,7 +3,7 @@ import { maxListItems, type SchemaNode } from './dsl.ts';
 export interface NotYetUse {
   /** `spec.domain.devices.tpm`, `spec.volumes[2].hostDisk`. */
   readonly field: string;
-  /** For a person; ends the sentence "... is not supported by vmlet yet". */
+  /** For a person: `not supported by vmlet yet (why or what to do)`. */
   readonly detail: string;
 }
 
@@ -28,7 +28,7 @@ function visit(node: SchemaNode, value: unknown, field: string, uses: NotYetUse[
     return;
   }
   if (typeof value === 'string' && node.notYetValues !== undefined && Object.hasOwn(node.notYetValues, value)) {
-    uses.push({ field, detail: `${JSON.stringify(value)} ${sentence(node.notYetValues[value] ?? '')}` });
+    uses.push({ field, detail: `the value ${JSON.stringify(value)} is ${sentence(node.notYetValues[value] ?? '')}` });
   }
   if (Array.isArray(value) && node.items !== undefined) {
     for (const [index, item] of value.slice(0, maxListItems).entries()) {
@@ -49,5 +49,5 @@ function asksForSomething(value: unknown): boolean {
 }
 
 function sentence(why: string): string {
-  return `is not supported by vmlet yet${why === '' ? '' : `: ${why}`}`;
+  return `not supported by vmlet yet${why === '' ? '' : ` (${why})`}`;
 }
