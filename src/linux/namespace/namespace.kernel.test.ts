@@ -23,7 +23,7 @@ function temporaryDirectory(cleanup: DisposableStack): string {
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 
-test('a pinned namespace holds its own links and the thread comes home', { skip }, () => {
+void test('a pinned namespace holds its own links and the thread comes home', { skip }, () => {
   using cleanup = new DisposableStack();
   const file = path.join(temporaryDirectory(cleanup), 'pod');
   const homeBefore = fs.readlinkSync('/proc/thread-self/ns/net');
@@ -55,7 +55,7 @@ test('a pinned namespace holds its own links and the thread comes home', { skip 
   assert.equal(fs.existsSync(file), false);
 });
 
-test('brackets nest, pass errors through and refuse asynchronous bodies', { skip }, () => {
+void test('brackets nest, pass errors through and refuse asynchronous bodies', { skip }, () => {
   using cleanup = new DisposableStack();
   const directory = temporaryDirectory(cleanup);
   const files = ['a', 'b'].map((name) => path.join(directory, name));
@@ -83,7 +83,7 @@ test('brackets nest, pass errors through and refuse asynchronous bodies', { skip
   assert.equal(current(), namespaceInode(home));
 });
 
-test('a file that is no network namespace is refused and leaks nothing', () => {
+void test('a file that is no network namespace is refused and leaks nothing', () => {
   using cleanup = new DisposableStack();
   const file = path.join(temporaryDirectory(cleanup), 'plain');
   fs.writeFileSync(file, '');
