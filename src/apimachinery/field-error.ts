@@ -49,7 +49,7 @@ const maxShownValue = 200;
 export function fieldErrorBody(error: FieldError): string {
   const parts = [titles[error.type]];
   if (!valueHidden.has(error.type) && error.badValue !== undefined) {
-    const shown = JSON.stringify(error.badValue) ?? String(error.badValue);
+    const shown = JSON.stringify(error.badValue);
     parts.push(shown.length > maxShownValue ? `${shown.slice(0, maxShownValue)}...` : shown);
   }
   if (error.detail !== '') {

@@ -1,0 +1,322 @@
+/**
+ * Revisions, optimistic concurrency, group commit, watches and reads in the past, over any Backend.
+ *
+ *   write -> queued (revision taken, seen by `latest`) -> committing (one batch at a time) -> visible, watchers told, acknowledged
+ *
+ * Writes that arrive while a batch is being flushed form the next batch, so the cost of a flush is shared. When a commit
+ * fails, all writes on their way fail with it, as later ones may build on earlier ones; their revisions, which nobody has
+ * seen, are taken again.
+ */
+import type { Backend } from './backend.ts';
+import { prefixEnd } from './backend.ts';
+import type {
+  EncodeValue,
+  RangeOptions,
+  RangeResult,
+  Store,
+  StoredEntry,
+  StoreEvent,
+  StoreEventType,
+  StoreWatch,
+  StoreWatchOptions,
+} from './store.ts';
+import { StoreError } from './store.ts';
+import { errorMessage } from '../../base/errors.ts';
+
+export interface EngineOptions {
+  /** How many events are kept for watches that resume and for reads in the past. */
+  readonly historyEvents?: number | undefined;
+}
+
+const defaultHistoryEvents = 5000;
+const maxBatch = 1024;
+
+interface PendingWrite {
+  readonly event: StoreEvent;
+  readonly previous: StoredEntry | undefined;
+  readonly resolve: (entry: StoredEntry) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Watcher {
+  readonly prefix: string;
+  readonly end: string;
+  readonly options: StoreWatchOptions;
+  /** Events up to and with this one were handed over. */
+  position: number;
+}
+
+export function createStore(backend: Backend, options: EngineOptions = {}): Store {
+  const historyEvents = options.historyEvents ?? defaultHistoryEvents;
+  let visibleRevision = backend.initial.revision;
+  let compactedRevision = backend.initial.compactedRevision;
+  let lastRevision = visibleRevision;
+  let queue: PendingWrite[] = [];
+  /** Newest state of keys with a write on its way; undefined value = deleted. */
+  const overlay = new Map<string, { readonly entry: StoredEntry | undefined; readonly revision: number }>();
+  /**
+   * What the keys of the batch being committed hold at `visibleRevision`: the backend shows the batch at some moment
+   * before its promise settles, and reads must not see it earlier than watches do.
+   */
+  let inFlight: ReadonlyMap<string, StoredEntry | undefined> = new Map();
+  const watchers = new Set<Watcher>();
+  let committing: Promise<void> | undefined;
+  let closed = false;
+
+  function visible(key: string): StoredEntry | undefined {
+    return inFlight.has(key) ? inFlight.get(key) : backend.get(key);
+  }
+
+  function latest(key: string): StoredEntry | undefined {
+    const pending = overlay.get(key);
+    return pending === undefined ? backend.get(key) : pending.entry;
+  }
+
+  function enqueue(type: StoreEventType, key: string, encode: EncodeValue, previous: StoredEntry | undefined) {
+    const revision = lastRevision + 1;
+    const bytes = encode(revision);
+    const value = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    lastRevision = revision;
+    overlay.set(key, { entry: type === 'delete' ? undefined : { key, value, revision }, revision });
+    const event: StoreEvent = { type, key, value, previous: previous?.value, revision };
+    return new Promise<StoredEntry>((resolve, reject) => {
+      queue.push({ event, previous, resolve, reject });
+      committing ??= Promise.resolve().then(commitQueue);
+    });
+  }
+
+  async function commitQueue(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, maxBatch);
+      queue = queue.slice(maxBatch);
+      const revision = batch.at(-1)?.event.revision ?? visibleRevision;
+      const compactTo = Math.max(compactedRevision, revision - historyEvents);
+      inFlight = firstPrevious(batch);
+      try {
+        await backend.commit({ events: batch.map((write) => write.event), compactTo });
+      } catch (error) {
+        inFlight = new Map();
+        failAll([...batch, ...queue], error);
+        continue;
+      }
+      visibleRevision = revision;
+      compactedRevision = compactTo;
+      inFlight = new Map();
+      for (const { event } of batch) {
+        if (overlay.get(event.key)?.revision === event.revision) {
+          overlay.delete(event.key);
+        }
+        for (const watcher of watchers) {
+          deliver(watcher, event);
+        }
+      }
+      for (const { event, resolve } of batch) {
+        resolve({ key: event.key, value: event.value, revision: event.revision });
+      }
+    }
+    committing = undefined;
+  }
+
+  function failAll(writes: readonly PendingWrite[], cause: unknown): void {
+    queue = [];
+    overlay.clear();
+    lastRevision = visibleRevision;
+    for (const { event, reject } of writes) {
+      const message = `write of ${event.key} could not be made durable: ${errorMessage(cause)}`;
+      reject(new StoreError('WriteFailed', message, { cause }));
+    }
+  }
+
+  function deliver(watcher: Watcher, event: StoreEvent): void {
+    if (event.revision > watcher.position && event.key >= watcher.prefix && event.key < watcher.end) {
+      watcher.position = event.revision;
+      watcher.options.onEvent(event);
+    }
+  }
+
+  function current(key: string, expectedRevision: number): StoredEntry {
+    requireOpen();
+    const entry = latest(key);
+    if (entry === undefined) {
+      throw new StoreError('Missing', `no entry ${key}`);
+    }
+    if (entry.revision !== expectedRevision) {
+      throw new StoreError('Modified', `${key} is at revision ${entry.revision}, not ${expectedRevision}`);
+    }
+    return entry;
+  }
+
+  function requireOpen(): void {
+    if (closed) {
+      throw new StoreError('Closed', 'the store is closed');
+    }
+  }
+
+  function requireHistory(revision: number): void {
+    if (revision > visibleRevision) {
+      throw new StoreError('FutureRevision', `revision ${revision} is newer than the newest, ${visibleRevision}`);
+    }
+    if (revision < compactedRevision) {
+      throw new StoreError('Compacted', `revision ${revision} is older than the oldest kept, ${compactedRevision}`);
+    }
+  }
+
+  /** What keys held at `revision`, for those that changed since or are changing; undefined = absent then. */
+  function changedSince(revision: number, prefix: string, end: string): Map<string, StoredEntry | undefined> {
+    const then = new Map<string, StoredEntry | undefined>();
+    const events = revision === visibleRevision ? [] : backend.log(revision, visibleRevision);
+    for (const { key, previous } of events) {
+      if (key >= prefix && key < end && !then.has(key)) {
+        then.set(key, previous && { key, value: previous, revision });
+      }
+    }
+    for (const [key, entry] of inFlight) {
+      if (key >= prefix && key < end && !then.has(key)) {
+        then.set(key, entry);
+      }
+    }
+    return then;
+  }
+
+  function range({ prefix, after, limit = Infinity, revision }: RangeOptions): RangeResult {
+    requireOpen();
+    const end = prefixEnd(prefix);
+    const start = after === undefined ? prefix : `${after}\u0001`;
+    const at = revision ?? visibleRevision;
+    requireHistory(at);
+    const source = rewind(backend.entries(start, end), changedSince(at, prefix, end), start);
+    const entries: StoredEntry[] = [];
+    for (const entry of source) {
+      if (entries.length >= limit) {
+        return { revision: at, entries, more: true };
+      }
+      entries.push(entry);
+    }
+    return { revision: at, entries, more: false };
+  }
+
+  function watch(watchOptions: StoreWatchOptions): StoreWatch {
+    requireOpen();
+    requireHistory(watchOptions.afterRevision);
+    const watcher: Watcher = {
+      prefix: watchOptions.prefix,
+      end: prefixEnd(watchOptions.prefix),
+      options: watchOptions,
+      position: watchOptions.afterRevision,
+    };
+    const missed =
+      watchOptions.afterRevision < visibleRevision
+        ? [...backend.log(watchOptions.afterRevision, visibleRevision)].filter(
+            (event) => event.key >= watcher.prefix && event.key < watcher.end,
+          )
+        : [];
+    if (missed.length === 0) {
+      watchers.add(watcher);
+    } else {
+      // In the next microtask, and in one go: later events reach the watcher only after these.
+      queueMicrotask(() => {
+        if (watcher.position === Infinity) {
+          return;
+        }
+        for (const event of missed) {
+          deliver(watcher, event);
+        }
+        for (const event of backend.log(Math.max(watcher.position, watchOptions.afterRevision), visibleRevision)) {
+          deliver(watcher, event);
+        }
+        if (watcher.position !== Infinity) {
+          watchers.add(watcher);
+        }
+      });
+    }
+    return {
+      close() {
+        watcher.position = Infinity;
+        watchers.delete(watcher);
+      },
+    };
+  }
+
+  return {
+    get revision() {
+      return visibleRevision;
+    },
+    get compactedRevision() {
+      return compactedRevision;
+    },
+    get(key) {
+      requireOpen();
+      return visible(key);
+    },
+    latest(key) {
+      requireOpen();
+      return latest(key);
+    },
+    range,
+    count: (prefix) => backend.count(prefix, prefixEnd(prefix)),
+    async create(key, encode) {
+      requireOpen();
+      if (latest(key) !== undefined) {
+        throw new StoreError('Exists', `${key} exists`);
+      }
+      return enqueue('create', key, encode, undefined);
+    },
+    async update(key, encode, expectedRevision) {
+      return enqueue('update', key, encode, current(key, expectedRevision));
+    },
+    async delete(key, encode, expectedRevision) {
+      return enqueue('delete', key, encode, current(key, expectedRevision));
+    },
+    watch,
+    async close() {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      await committing;
+      for (const watcher of watchers) {
+        watcher.options.onClose?.();
+      }
+      watchers.clear();
+      await backend.close();
+    },
+  };
+}
+
+/** The state of a batch's keys before the batch. */
+function firstPrevious(batch: readonly PendingWrite[]): Map<string, StoredEntry | undefined> {
+  const previous = new Map<string, StoredEntry | undefined>();
+  for (const write of batch) {
+    if (!previous.has(write.event.key)) {
+      previous.set(write.event.key, write.previous);
+    }
+  }
+  return previous;
+}
+
+/** Merges the entries of now with what changed keys held then, in key order. */
+function* rewind(
+  now: Iterable<StoredEntry>,
+  then: ReadonlyMap<string, StoredEntry | undefined>,
+  start: string,
+): Generator<StoredEntry> {
+  const old = [...then].filter(([key]) => key >= start).sort(([left], [right]) => (left < right ? -1 : 1));
+  let index = 0;
+  for (const entry of now) {
+    if (then.has(entry.key)) {
+      continue;
+    }
+    for (; (old[index]?.[0] ?? entry.key) < entry.key; index += 1) {
+      const previous = old[index]?.[1];
+      if (previous !== undefined) {
+        yield previous;
+      }
+    }
+    yield entry;
+  }
+  for (const [, previous] of old.slice(index)) {
+    if (previous !== undefined) {
+      yield previous;
+    }
+  }
+}
