@@ -1,0 +1,51 @@
+/** What `buildOciSpec` has to know about this host, read once at start. */
+import { readFile, stat } from 'node:fs/promises';
+import { errorCode } from '../../base/errors.ts';
+
+/** Highest values this process may give to a sandbox, by name; a name that is absent has no ceiling. */
+export type RlimitCeilings = Readonly<Partial<Record<'RLIMIT_NOFILE' | 'RLIMIT_MEMLOCK', number>>>;
+
+const capSysResource = 1n << 24n;
+
+/** Whether a swap limit may be asked for. */
+export async function hasSwapAccounting(): Promise<boolean> {
+  for (const path of ['/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', '/sys/fs/cgroup/cgroup.controllers']) {
+    try {
+      await stat(path);
+      return true;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') {
+        throw error;
+      }
+    }
+  }
+  return false;
+}
+
+/** Without CAP_SYS_RESOURCE a hard limit can only be lowered (setrlimit(2)), so our own hard limits are the ceilings. */
+export async function rlimitCeilings(): Promise<RlimitCeilings> {
+  const [status, limits] = await Promise.all([
+    readFile('/proc/self/status', 'utf8'),
+    readFile('/proc/self/limits', 'utf8'),
+  ]);
+  return parseRlimitCeilings(status, limits);
+}
+
+export function parseRlimitCeilings(status: string, limits: string): RlimitCeilings {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/mu.exec(status)?.[1];
+  if (effective !== undefined && (BigInt(`0x${effective}`) & capSysResource) !== 0n) {
+    return {};
+  }
+  const nofile = hardLimit(limits, 'Max open files');
+  const memlock = hardLimit(limits, 'Max locked memory');
+  return {
+    ...(nofile === undefined ? {} : { RLIMIT_NOFILE: nofile }),
+    ...(memlock === undefined ? {} : { RLIMIT_MEMLOCK: memlock }),
+  };
+}
+
+function hardLimit(limits: string, name: string): number | undefined {
+  const line = limits.split('\n').find((candidate) => candidate.startsWith(name));
+  const hard = line?.slice(name.length).trim().split(/\s+/u)[1];
+  return hard === undefined || hard === 'unlimited' ? undefined : Number(hard);
+}
