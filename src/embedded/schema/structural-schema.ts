@@ -1,0 +1,42 @@
+/**
+ * Schemas of kinds at work: defaults, removal of unknown fields, validation. One compiled schema serves all objects of a
+ * kind; nothing in it changes after compilation.
+ */
+import type { FieldError } from '../../apimachinery/field-error.ts';
+import { applyDefaults } from './defaulting.ts';
+import type { JsonSchema } from './json-schema.ts';
+import { prune } from './pruning.ts';
+import { compileNodes } from './schema-node.ts';
+import { MAX_ERRORS, validate } from './validation.ts';
+
+export interface CompiledSchema {
+  /** Fills in defaults, in place; drops nulls that are not allowed. */
+  applyDefaults(object: object): void;
+  /** Removes unknown fields, in place. Returns their paths: `spec.volumes[0].nmae`. */
+  prune(object: object): string[];
+  /** All faults, at most 100; paths and texts as kube-apiserver gives them for a custom resource. */
+  validate(object: object): FieldError[];
+  /** Where the schema asks for something that is not enforced (CEL rules), for a warning to the schema's author. */
+  readonly notEnforced: readonly string[];
+}
+
+/** Throws DecodeError for a schema that is malformed or too large. */
+export function compileStructuralSchema(openAPIV3Schema: JsonSchema): CompiledSchema {
+  const { root, notEnforced } = compileNodes(openAPIV3Schema);
+  return {
+    notEnforced,
+    applyDefaults(object) {
+      applyDefaults(root, object);
+    },
+    prune(object) {
+      const removed: string[] = [];
+      prune(root, object, '', removed);
+      return removed;
+    },
+    validate(object) {
+      const errors: FieldError[] = [];
+      validate(root, object, '', 0, errors);
+      return errors.slice(0, MAX_ERRORS);
+    },
+  };
+}
