@@ -49,7 +49,11 @@ export interface ChannelOptions {
 }
 
 export interface Channel {
-  call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options?: CallOptions): Promise<Result>;
+  readonly call: <Args, Result>(
+    procedure: Procedure<Args, Result>,
+    args: Args,
+    options?: CallOptions,
+  ) => Promise<Result>;
   /** A call that opens a stream along with its reply. */
   openStream<Args, Result>(
     procedure: Procedure<Args, Result>,
@@ -74,7 +78,10 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
   const pending = new Map<number, PendingCall>();
   const streams = new Map<number, RemoteStream>();
   /** Serials whose caller has gone, and whether their call would open a stream. */
-  const abandoned = new Map<number, { readonly opensStream: boolean; readonly procedure: number; readonly program: number }>();
+  const abandoned = new Map<
+    number,
+    { readonly opensStream: boolean; readonly procedure: number; readonly program: number }
+  >();
   let nextSerial = 1;
   let ended: ConnectionClosedError | undefined;
   let lastHeardMs = Date.now();
@@ -238,8 +245,8 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
           try {
             call.settle(frame);
           } catch (error) {
+            // The framing is intact, so only this call fails.
             call.fail(error instanceof Error ? error : new DecodeError(errorMessage(error)));
-            throw error;
           }
           return;
         }

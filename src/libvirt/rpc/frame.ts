@@ -77,7 +77,10 @@ export function createFrameDecoder(options: { readonly maxFrameBytes?: number } 
         if (wantedBytes === 4) {
           const length = bytes.readUInt32BE(0);
           if (length < FRAME_HEADER_BYTES || length > maxFrameBytes) {
-            throw new DecodeError(`frame length ${length} is not between ${FRAME_HEADER_BYTES} and ${maxFrameBytes}`, 0);
+            throw new DecodeError(
+              `frame length ${length} is not between ${FRAME_HEADER_BYTES} and ${maxFrameBytes}`,
+              0,
+            );
           }
           wantedBytes = length;
           continue;

@@ -4,7 +4,7 @@
  *   open ──local end()──▶ finishing ──OK──▶ done
  *   open ──destroy()────▶ aborting ──OK or ERROR──▶ done      (data that still arrives is dropped)
  *   open ──ERROR────────▶ done, destroyed with RemoteError
- *   open ──empty packet─▶ readable side ended; end() finishes
+ *   open ──empty packet─▶ readable side ended, then as by end()
  */
 import { Duplex } from 'node:stream';
 import { VmletError } from '../../base/errors.ts';
@@ -43,6 +43,7 @@ export function createRemoteStream(name: string, port: StreamPort, options: Stre
   const maxBufferedBytes = options.maxBufferedBytes ?? 1_048_576;
   let state: State = 'open';
   let paused = false;
+  let sawEnd = false;
   let finished: (() => void) | undefined;
 
   function done(): void {
@@ -72,6 +73,8 @@ export function createRemoteStream(name: string, port: StreamPort, options: Stre
   }
 
   const duplex = new Duplex({
+    // The end of the daemon's data is the end of the stream: finish it, so that the serial becomes free.
+    allowHalfOpen: false,
     read: resume,
     write(chunk: Buffer, _encoding, callback) {
       if (state !== 'open') {
@@ -113,15 +116,13 @@ export function createRemoteStream(name: string, port: StreamPort, options: Stre
     receive(frame) {
       switch (frame.status) {
         case VIR_NET_CONTINUE:
-          if (state !== 'open' && state !== 'finishing') {
+          if ((state !== 'open' && state !== 'finishing') || sawEnd) {
             return;
           }
           if (frame.payload.length === 0) {
-            duplex.push(null);
-            return;
-          }
-          // Copied: the payload is a view into a receive buffer that may be much larger.
-          if (!duplex.readableEnded && !duplex.push(Buffer.from(frame.payload))) {
+            endReadable();
+          } else if (!duplex.push(Buffer.from(frame.payload))) {
+            // Copied, as the payload is a view into a receive buffer that may be much larger.
             overrun();
           }
           return;
@@ -132,7 +133,7 @@ export function createRemoteStream(name: string, port: StreamPort, options: Stre
           }
           done();
           finished?.();
-          duplex.push(null);
+          endReadable();
           if (!duplex.writableEnded) {
             duplex.end();
           }
@@ -150,6 +151,13 @@ export function createRemoteStream(name: string, port: StreamPort, options: Stre
       }
     },
   };
+
+  function endReadable(): void {
+    if (!sawEnd) {
+      sawEnd = true;
+      duplex.push(null);
+    }
+  }
 
   function overrun(): void {
     if (duplex.readableLength <= maxBufferedBytes) {
