@@ -1,0 +1,239 @@
+import { DecodeError } from '../../../base/errors.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/constants.ts';
+import type { NetlinkRequest } from '../../netlink/exchange.ts';
+import { decodeIpAddress, encodeIpAddress, type IpPrefix, parseIpPrefix } from '../../netlink/ip-address.ts';
+import {
+  type Attribute,
+  decodeAttributes,
+  findAttribute,
+  keepUnknown,
+  nestedAttributes,
+  readU32,
+} from '../../netlink/reader.ts';
+import { EncodeError, type MessageWriter } from '../../netlink/writer.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  RT_TABLE_MAIN,
+  RTA_DST,
+  RTA_GATEWAY,
+  RTA_METRICS,
+  RTA_MULTIPATH,
+  RTA_OIF,
+  RTA_PREFSRC,
+  RTA_PRIORITY,
+  RTA_TABLE,
+  RTAX_ADVMSS,
+  RTAX_HOPLIMIT,
+  RTAX_MTU,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  RTNH_F_ONLINK,
+} from '../constants.ts';
+import { decodeScope, encodeScope } from '../scope.ts';
+import { type NextHop, type Route, type RouteMetrics, type RouteSpec, routeTypes } from './types.ts';
+
+/** struct rtmsg: u8 family, dst_len, src_len, tos, table, protocol, scope, type; u32 flags. */
+const RTMSG_SIZE = 12;
+/** struct rtnexthop: u16 len, u8 flags, u8 hops, i32 ifindex. */
+const RTNEXTHOP_SIZE = 8;
+const RTPROT_STATIC = 4;
+const known = new Set([
+  RTA_DST,
+  RTA_GATEWAY,
+  RTA_OIF,
+  RTA_PREFSRC,
+  RTA_PRIORITY,
+  RTA_TABLE,
+  RTA_METRICS,
+  RTA_MULTIPATH,
+]);
+const metricFields = [
+  [RTAX_MTU, 'mtu'],
+  [RTAX_ADVMSS, 'advmss'],
+  [RTAX_HOPLIMIT, 'hopLimit'],
+] as const;
+
+function describeRoute(spec: RouteSpec): string {
+  const via = spec.gateway === undefined ? '' : ` via ${spec.gateway}`;
+  const dev = spec.linkIndex === undefined ? '' : ` on link ${spec.linkIndex}`;
+  return `route ${spec.destination}${via}${dev}`;
+}
+
+/** RTM_NEWROUTE; refused with EEXIST when there is one for the same destination and priority, unless `replace`. */
+export function addRouteRequest(spec: RouteSpec, options: { readonly replace?: boolean } = {}): NetlinkRequest {
+  return {
+    op: 'RTM_NEWROUTE',
+    target: describeRoute(spec),
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | (options.replace === true ? NLM_F_REPLACE : NLM_F_EXCL),
+    encode: (writer) => encodeRoute(writer, spec),
+  };
+}
+
+export function deleteRouteRequest(spec: RouteSpec): NetlinkRequest {
+  return {
+    op: 'RTM_DELROUTE',
+    target: describeRoute(spec),
+    type: RTM_DELROUTE,
+    flags: 0,
+    encode: (writer) => encodeRoute(writer, spec),
+  };
+}
+
+/** RTM_GETROUTE dump of both families, of one table or all. */
+export function listRoutesRequest(filter: { readonly table?: number } = {}): NetlinkRequest {
+  return {
+    op: 'RTM_GETROUTE',
+    target: 'routes',
+    type: RTM_GETROUTE,
+    flags: 0,
+    encode(writer) {
+      writer.raw(Buffer.from([AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0]));
+      writer.u32(0);
+      if (filter.table !== undefined) {
+        writer.u32Attribute(RTA_TABLE, filter.table);
+      }
+    },
+  };
+}
+
+function destinationOf(spec: RouteSpec): { readonly family: number; readonly prefix: IpPrefix } {
+  if (spec.destination !== 'default') {
+    const prefix = parseIpPrefix(spec.destination);
+    return { family: prefix.address.includes(':') ? AF_INET6 : AF_INET, prefix };
+  }
+  const isIp6 = spec.family === undefined ? spec.gateway?.includes(':') : spec.family === 'ip6';
+  if (isIp6 === undefined) {
+    throw new EncodeError('default route without gateway: say its family');
+  }
+  return isIp6
+    ? { family: AF_INET6, prefix: { address: '::', prefixLength: 0 } }
+    : { family: AF_INET, prefix: { address: '0.0.0.0', prefixLength: 0 } };
+}
+
+function encodeRoute(writer: MessageWriter, spec: RouteSpec): void {
+  const { family, prefix } = destinationOf(spec);
+  const table = spec.table ?? RT_TABLE_MAIN;
+  const scope = spec.scope ?? (family === AF_INET && spec.gateway === undefined ? 'link' : 'global');
+  writer.u8(family);
+  writer.u8(prefix.prefixLength);
+  writer.u8(0);
+  writer.u8(0);
+  writer.u8(table > 255 ? 0 : table);
+  writer.u8(spec.protocol ?? RTPROT_STATIC);
+  writer.u8(encodeScope(scope));
+  writer.u8(routeTypes.indexOf(spec.type ?? 'unicast'));
+  writer.u32(spec.onlink === true ? RTNH_F_ONLINK : 0);
+  if (prefix.prefixLength > 0) {
+    writer.bytesAttribute(RTA_DST, encodeIpAddress(prefix.address));
+  }
+  if (table > 255) {
+    writer.u32Attribute(RTA_TABLE, table);
+  }
+  if (spec.gateway !== undefined) {
+    writer.bytesAttribute(RTA_GATEWAY, encodeIpAddress(spec.gateway));
+  }
+  if (spec.linkIndex !== undefined) {
+    writer.u32Attribute(RTA_OIF, spec.linkIndex);
+  }
+  if (spec.source !== undefined) {
+    writer.bytesAttribute(RTA_PREFSRC, encodeIpAddress(spec.source));
+  }
+  if (spec.priority !== undefined) {
+    writer.u32Attribute(RTA_PRIORITY, spec.priority);
+  }
+  encodeMetrics(writer, spec.metrics);
+}
+
+function encodeMetrics(writer: MessageWriter, metrics: RouteMetrics | undefined): void {
+  if (metrics === undefined) {
+    return;
+  }
+  writer.nested(RTA_METRICS, () => {
+    for (const [type, field] of metricFields) {
+      const value = metrics[field];
+      if (value !== undefined) {
+        writer.u32Attribute(type, value);
+      }
+    }
+  });
+}
+
+/** Decodes the payload of RTM_NEWROUTE or RTM_DELROUTE; undefined for a family other than IPv4 and IPv6. */
+export function decodeRoute(payload: Buffer): Route | undefined {
+  if (payload.length < RTMSG_SIZE) {
+    throw new DecodeError(`rtmsg of ${payload.length} bytes`);
+  }
+  const family = payload.readUInt8(0);
+  if (family !== AF_INET && family !== AF_INET6) {
+    return undefined;
+  }
+  const attributes = decodeAttributes(payload.subarray(RTMSG_SIZE));
+  const destination = findIp(attributes, RTA_DST);
+  const gateway = findIp(attributes, RTA_GATEWAY);
+  const source = findIp(attributes, RTA_PREFSRC);
+  const linkIndex = findNumber(attributes, RTA_OIF);
+  const priority = findNumber(attributes, RTA_PRIORITY);
+  const metrics = findAttribute(attributes, RTA_METRICS);
+  const multipath = findAttribute(attributes, RTA_MULTIPATH);
+  return {
+    family: family === AF_INET ? 'ip' : 'ip6',
+    destination: destination === undefined ? 'default' : `${destination}/${payload.readUInt8(1)}`,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(linkIndex === undefined ? {} : { linkIndex }),
+    ...(source === undefined ? {} : { source }),
+    ...(priority === undefined ? {} : { priority }),
+    table: findNumber(attributes, RTA_TABLE) ?? payload.readUInt8(4),
+    scope: decodeScope(payload.readUInt8(6)),
+    protocol: payload.readUInt8(5),
+    type: routeTypes[payload.readUInt8(7)] ?? 'unspec',
+    onlink: (payload.readUInt32LE(8) & RTNH_F_ONLINK) !== 0,
+    ...(metrics === undefined ? {} : { metrics: decodeMetrics(nestedAttributes(metrics)) }),
+    ...(multipath === undefined ? {} : { nextHops: decodeNextHops(multipath.payload) }),
+    unknown: attributes.filter(({ type }) => !known.has(type)).map(keepUnknown),
+  };
+}
+
+function findIp(attributes: readonly Attribute[], type: number): string | undefined {
+  const attribute = findAttribute(attributes, type);
+  return attribute === undefined ? undefined : decodeIpAddress(attribute.payload);
+}
+
+function findNumber(attributes: readonly Attribute[], type: number): number | undefined {
+  const attribute = findAttribute(attributes, type);
+  return attribute === undefined ? undefined : readU32(attribute);
+}
+
+function decodeMetrics(attributes: readonly Attribute[]): RouteMetrics {
+  const metrics: { -readonly [Key in keyof RouteMetrics]: RouteMetrics[Key] } = {};
+  for (const [type, field] of metricFields) {
+    const value = findNumber(attributes, type);
+    if (value !== undefined) {
+      metrics[field] = value;
+    }
+  }
+  return metrics;
+}
+
+function decodeNextHops(payload: Buffer): NextHop[] {
+  const hops: NextHop[] = [];
+  let at = 0;
+  while (payload.length - at >= RTNEXTHOP_SIZE) {
+    const length = payload.readUInt16LE(at);
+    if (length < RTNEXTHOP_SIZE || at + length > payload.length) {
+      throw new DecodeError(`rtnexthop of length ${length}`, at);
+    }
+    const gateway = findIp(decodeAttributes(payload.subarray(at + RTNEXTHOP_SIZE, at + length)), RTA_GATEWAY);
+    hops.push({
+      ...(gateway === undefined ? {} : { gateway }),
+      linkIndex: payload.readInt32LE(at + 4),
+      weight: payload.readUInt8(at + 3) + 1,
+      onlink: (payload.readUInt8(at + 2) & RTNH_F_ONLINK) !== 0,
+    });
+    at += (length + 3) & ~3;
+  }
+  return hops;
+}
