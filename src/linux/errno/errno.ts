@@ -37,6 +37,9 @@ const textByName: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'Cannot assign requested address',
   ENETDOWN: 'Network is down',
   ENOBUFS: 'No buffer space available',
+  ECONNREFUSED: 'Connection refused',
+  ENOTEMPTY: 'Directory not empty',
+  EROFS: 'Read-only file system',
   ETIMEDOUT: 'Connection timed out',
 };
 

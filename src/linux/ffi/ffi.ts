@@ -10,9 +10,9 @@ type Native = (...args: unknown[]) => number;
 const libc = koffi.load(null);
 
 /**
- * Declares a libc function by its C prototype, once, at module load. `int`, `long` and `ssize_t` results come back as
- * numbers. Buffers are lent for the duration of the call and never kept by the callee unless the prototype's comment
- * says so.
+ * Declares a libc function by its C prototype, once, at module load. `int` and `long` results come back as numbers;
+ * write `long` for ssize_t, which koffi does not know. Buffers are lent for the duration of the call and never kept by
+ * the callee unless the prototype's comment says so.
  */
 export function declare(prototype: string): Native {
   return libc.func(prototype) as Native;

@@ -78,9 +78,12 @@ export function openDirectoryBeneath(directory: Fd, path: string): Fd {
   return openat2(directory, path, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW, resolve: RESOLVE_SAFE });
 }
 
-/** A handle of whatever stands at `path` (socket, file, device) without opening it for I/O; a link is refused. */
+/**
+ * A handle of whatever stands at `path` (socket, file, device) without opening it for I/O. A link is refused with ELOOP;
+ * with O_NOFOLLOW the kernel would hand out the link itself instead.
+ */
 export function openPathBeneath(directory: Fd, path: string): Fd {
-  return openat2(directory, path, { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_SAFE });
+  return openat2(directory, path, { flags: O_PATH, resolve: RESOLVE_SAFE });
 }
 
 /** Creates a file that must not exist yet, for writing. */
