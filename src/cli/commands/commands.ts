@@ -1,0 +1,25 @@
+/** Every command that talks only to the API. Those that run or show the host are in src/cmd. */
+import type { CommandSpec } from '../command.ts';
+import { completionCommand } from './completion/command.ts';
+import { consoleCommand } from './console/command.ts';
+import { listCommand } from './list/command.ts';
+import { logsCommand } from './logs/command.ts';
+import { pauseCommand } from './pause/command.ts';
+import { restartCommand } from './restart/command.ts';
+import { startCommand } from './start/command.ts';
+import { stopCommand } from './stop/command.ts';
+import { unpauseCommand } from './unpause/command.ts';
+import { versionCommand } from './version/command.ts';
+
+export const apiCommands: readonly CommandSpec[] = [
+  listCommand,
+  startCommand,
+  stopCommand,
+  restartCommand,
+  pauseCommand,
+  unpauseCommand,
+  consoleCommand,
+  logsCommand,
+  versionCommand,
+  completionCommand,
+];

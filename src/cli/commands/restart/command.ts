@@ -1,0 +1,23 @@
+import { apiOptions, type CommandSpec } from '../../command.ts';
+
+export const restartCommand: CommandSpec = {
+  name: 'restart',
+  arguments: [{ syntax: '<name>', description: 'name of the VirtualMachine' }],
+  summary: 'Shut a VirtualMachine down and start it again',
+  options: [
+    { flags: '--grace-period <seconds>', description: 'seconds until it is stopped by force' },
+    { flags: '--dry-run', description: 'check the request without doing it' },
+    ...apiOptions,
+  ],
+  completes: 'vm',
+  examples: [
+    [
+      'vmlet restart web',
+      'Shut a VirtualMachine down and start it again in the current namespace'.replace(
+        'a VirtualMachine',
+        'the VirtualMachine "web"',
+      ),
+    ],
+  ],
+  load: async () => (await import('./run.ts')).run,
+};
