@@ -73,20 +73,27 @@ function fillNetwork(spec: VirtualMachineInstanceSpec): void {
   }
 }
 
-/** Quantities that JSON gave as numbers become text, so that all readers see one type. */
+/**
+ * Quantities that JSON gave as numbers become text, so that all readers see one type. The types here say string already:
+ * this is the place that makes it true.
+ */
 export function normalizeQuantities(spec: VirtualMachineInstanceSpec): void {
   const { memory, resources } = spec.domain;
-  if (memory?.guest !== undefined) {
-    memory.guest = String(memory.guest);
-  }
-  for (const list of [resources?.requests, resources?.limits]) {
-    for (const [name, amount] of Object.entries(list ?? {})) {
-      (list ?? {})[name] = String(amount);
+  const holders: (object | undefined)[] = [resources?.requests, resources?.limits];
+  for (const holder of holders) {
+    for (const name of Object.keys(holder ?? {})) {
+      makeText(holder, name);
     }
   }
+  makeText(memory, 'guest');
   for (const volume of spec.volumes ?? []) {
-    if (volume.emptyDisk !== undefined) {
-      volume.emptyDisk.capacity = String(volume.emptyDisk.capacity);
-    }
+    makeText(volume.emptyDisk, 'capacity');
+  }
+}
+
+function makeText(holder: object | undefined, name: string): void {
+  const value: unknown = (holder as Record<string, unknown> | undefined)?.[name];
+  if (holder !== undefined && typeof value === 'number') {
+    (holder as Record<string, unknown>)[name] = String(value);
   }
 }

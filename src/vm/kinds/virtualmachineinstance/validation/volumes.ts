@@ -177,7 +177,7 @@ function checkInline(
     encoding === 'base64' &&
     !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/u.test(value.replace(/\s/gu, ''))
   ) {
-    return [invalidField(field, `${value.slice(0, 20)}`, 'must be base64')];
+    return [invalidField(field, value.slice(0, 20), 'must be base64')];
   }
   const sizeBytes = Buffer.byteLength(value, encoding);
   return sizeBytes <= maxInlineBytes
