@@ -38,6 +38,13 @@ interface PendingWrite {
   readonly reject: (error: Error) => void;
 }
 
+interface PendingState {
+  readonly entry: StoredEntry | undefined;
+  readonly revision: number;
+  /** Settles when the write does, either way; never rejects. */
+  readonly settled: Promise<void>;
+}
+
 interface Watcher {
   readonly prefix: string;
   readonly end: string;
@@ -53,7 +60,7 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
   let lastRevision = visibleRevision;
   let queue: PendingWrite[] = [];
   /** Newest state of keys with a write on its way; undefined value = deleted. */
-  const overlay = new Map<string, { readonly entry: StoredEntry | undefined; readonly revision: number }>();
+  const overlay = new Map<string, PendingState>();
   /**
    * What the keys of the batch being committed hold at `visibleRevision`: the backend shows the batch at some moment
    * before its promise settles, and reads must not see it earlier than watches do.
@@ -77,12 +84,17 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
     const bytes = encode(revision);
     const value = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     lastRevision = revision;
-    overlay.set(key, { entry: type === 'delete' ? undefined : { key, value, revision }, revision });
     const event: StoreEvent = { type, key, value, previous: previous?.value, revision };
-    return new Promise<StoredEntry>((resolve, reject) => {
+    const written = new Promise<StoredEntry>((resolve, reject) => {
       queue.push({ event, previous, resolve, reject });
-      committing ??= Promise.resolve().then(commitQueue);
     });
+    committing ??= Promise.resolve().then(commitQueue);
+    const settled = written.then(
+      () => undefined,
+      () => undefined,
+    );
+    overlay.set(key, { entry: type === 'delete' ? undefined : { key, value, revision }, revision, settled });
+    return written;
   }
 
   async function commitQueue(): Promise<void> {
@@ -134,16 +146,38 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
     }
   }
 
-  function current(key: string, expectedRevision: number): StoredEntry {
-    requireOpen();
-    const entry = latest(key);
-    if (entry === undefined) {
-      throw new StoreError('Missing', `no entry ${key}`);
+  /**
+   * Runs `decide` on the newest state. A refusal that rests on a write still on its way waits for that write and is decided
+   * again, so that an error too tells of durable state only, and a caller that reads and retries finds something new.
+   */
+  async function decideOn(
+    key: string,
+    decide: (entry: StoredEntry | undefined) => Promise<StoredEntry> | StoreError,
+  ): Promise<StoredEntry> {
+    for (;;) {
+      requireOpen();
+      const outcome = decide(latest(key));
+      if (!(outcome instanceof StoreError)) {
+        return outcome;
+      }
+      const pending = overlay.get(key);
+      if (pending === undefined) {
+        throw outcome;
+      }
+      await pending.settled;
     }
-    if (entry.revision !== expectedRevision) {
-      throw new StoreError('Modified', `${key} is at revision ${entry.revision}, not ${expectedRevision}`);
-    }
-    return entry;
+  }
+
+  function replace(type: 'update' | 'delete', key: string, encode: EncodeValue, expectedRevision: number) {
+    return decideOn(key, (entry) => {
+      if (entry === undefined) {
+        return new StoreError('Missing', `no entry ${key}`);
+      }
+      if (entry.revision !== expectedRevision) {
+        return new StoreError('Modified', `${key} is at revision ${entry.revision}, not ${expectedRevision}`);
+      }
+      return enqueue(type, key, encode, entry);
+    });
   }
 
   function requireOpen(): void {
@@ -254,19 +288,15 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
     },
     range,
     count: (prefix) => backend.count(prefix, prefixEnd(prefix)),
-    async create(key, encode) {
-      requireOpen();
-      if (latest(key) !== undefined) {
-        throw new StoreError('Exists', `${key} exists`);
-      }
-      return enqueue('create', key, encode, undefined);
-    },
-    async update(key, encode, expectedRevision) {
-      return enqueue('update', key, encode, current(key, expectedRevision));
-    },
-    async delete(key, encode, expectedRevision) {
-      return enqueue('delete', key, encode, current(key, expectedRevision));
-    },
+    create: (key, encode) =>
+      decideOn(key, (entry) =>
+        entry === undefined
+          ? enqueue('create', key, encode, undefined)
+          : new StoreError('Exists', `${key} is there already`),
+      ),
+    update: (key, encode, expectedRevision) => replace('update', key, encode, expectedRevision),
+    delete: (key, encode, expectedRevision) => replace('delete', key, encode, expectedRevision),
+    settled: (key) => overlay.get(key)?.settled ?? Promise.resolve(),
     watch,
     async close() {
       if (closed) {

@@ -162,11 +162,11 @@ export async function describeStore(name: string, fixture: () => StoreFixture): 
   await check('reads never run ahead of watches', async (store) => {
     const seen = collect(store, '/r/', 0);
     const writes = Array.from({ length: 50 }, (_, index) => store.create(`/r/${index}`, text('x')));
-    let settled = false;
+    const progress = { settled: false };
     const all = Promise.all(writes).then(() => {
-      settled = true;
+      progress.settled = true;
     });
-    while (!settled) {
+    while (!progress.settled) {
       const { revision, entries } = store.range({ prefix: '/r/' });
       assert.equal(entries.length, revision);
       assert.equal(seen.events.length, revision);

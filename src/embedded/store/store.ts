@@ -78,6 +78,8 @@ export interface Store {
   update(key: string, encode: EncodeValue, expectedRevision: number): Promise<StoredEntry>;
   /** `encode` gives the final value that watchers see. Throws like `update`. */
   delete(key: string, encode: EncodeValue, expectedRevision: number): Promise<StoredEntry>;
+  /** Resolves when the newest write of the key is durable or has failed. */
+  settled(key: string): Promise<void>;
   watch(options: StoreWatchOptions): StoreWatch;
   /** Waits for writes on their way, ends watches, closes the files. */
   close(): Promise<void>;

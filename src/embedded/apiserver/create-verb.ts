@@ -1,0 +1,100 @@
+/** create. */
+import type { KubeObject } from '../../apimachinery/object.ts';
+import { alreadyExists, badRequest, methodNotSupported } from '../../apimachinery/status.ts';
+import { isStoreError } from '../store/store.ts';
+import {
+  applySchema,
+  asObject,
+  refuseInvalid,
+  requireNamespace,
+  requireObjectSize,
+  runAdmission,
+  validateSchema,
+} from './admit.ts';
+import type { ApiContext, ObjectRequest } from './context.ts';
+import { limits } from './limits.ts';
+import { generateName, initializeMetadata, validateMetadata } from './metadata.ts';
+import { encodeStored, toStored, viewObject, viewStored } from './object-view.ts';
+import type { ObjectView } from './object-view.ts';
+import type { WriteRequestOptions } from './request-options.ts';
+import { objectStorageKey } from './resource.ts';
+
+/** `body` is the caller's no longer: it may be changed. */
+export async function createObject(
+  context: ApiContext,
+  request: ObjectRequest,
+  body: unknown,
+  options: WriteRequestOptions,
+): Promise<ObjectView> {
+  const { definition } = request.resolved;
+  if (definition.strategy.virtual === true) {
+    throw methodNotSupported(definition, 'create');
+  }
+  const given = asObject(request, body);
+  const { generateName: prefix, name: wanted } = given.metadata;
+  if (given.metadata.resourceVersion !== undefined && given.metadata.resourceVersion !== '') {
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  }
+  const generated = (wanted === undefined || wanted === '') && prefix !== undefined && prefix !== '';
+  for (let attempt = 1; ; attempt += 1) {
+    const object = generated ? structuredClone(given) : given;
+    if (generated) {
+      object.metadata.name = generateName(prefix);
+    }
+    try {
+      return await createNamed(context, request, object, options);
+    } catch (error) {
+      if (!isStoreError(error, 'Exists')) {
+        throw error;
+      }
+      if (!generated || attempt >= limits.generateNameRetries) {
+        throw alreadyExists(definition, object.metadata.name);
+      }
+    }
+  }
+}
+
+async function createNamed(
+  context: ApiContext,
+  request: ObjectRequest,
+  given: KubeObject,
+  options: WriteRequestOptions,
+): Promise<ObjectView> {
+  const { resolved } = request;
+  const { definition, version } = resolved;
+  const { strategy } = definition;
+  initializeMetadata(given.metadata);
+  if (strategy.hasGeneration === true) {
+    given.metadata.generation = 1;
+  }
+  if (version.hasStatus) {
+    delete (given as { status?: unknown }).status;
+  }
+  applySchema(request, given, options.fieldValidation);
+  strategy.prepareForCreate?.(given);
+  const name = given.metadata.name ?? '';
+  requireNamespace(context, request, name);
+  const review = { operation: 'CREATE', name, object: given, oldObject: undefined, dryRun: options.dryRun } as const;
+  const object = (await runAdmission(context, request, review)) ?? given;
+  if (object !== given) {
+    applySchema(request, object, 'Ignore');
+  }
+  refuseInvalid(request, name, [
+    ...validateMetadata(object, strategy.nameRule ?? 'subdomain'),
+    ...validateSchema(request, object),
+    ...(strategy.validate?.(object) ?? []),
+  ]);
+  const stored = toStored(definition, version, object);
+  const key = objectStorageKey(definition, request.namespace, object.metadata.name);
+  requireObjectSize(encodeStored(stored, context.store.revision));
+  if (options.dryRun) {
+    if (context.store.latest(key) !== undefined) {
+      throw alreadyExists(definition, object.metadata.name);
+    }
+    return viewObject(object);
+  }
+  // Again, as admission took time: the namespace may have gone meanwhile.
+  requireNamespace(context, request, name);
+  const entry = await context.store.create(key, (revision) => encodeStored(stored, revision));
+  return viewStored(resolved, entry.value);
+}

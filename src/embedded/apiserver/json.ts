@@ -1,0 +1,77 @@
+/** Reading JSON from outside: bounded depth, no prototype keys. */
+import { badRequest } from '../../apimachinery/status.ts';
+import { errorMessage } from '../../base/errors.ts';
+import { limits } from './limits.ts';
+
+export type JsonObject = { [key: string]: unknown };
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Throws StatusError BadRequest. Depth is checked before parsing, so a deep text costs one pass over its bytes. */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (nestsDeeperThan(bytes, limits.jsonDepth)) {
+    throw badRequest(`the object provided is nested deeper than ${limits.jsonDepth} levels`);
+  }
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`the object provided is not valid JSON: ${errorMessage(error)}`);
+  }
+  // An escaped key could spell the name too, hence the walk for any escape.
+  if (text.includes('__proto__') || text.includes('\\u')) {
+    refusePrototypeKeys(value);
+  }
+  return value;
+}
+
+/** Throws StatusError BadRequest when a key is `__proto__`, which later copying would take for the prototype. */
+export function refusePrototypeKeys(value: unknown, depth = 0): void {
+  if (typeof value !== 'object' || value === null) {
+    return;
+  }
+  if (depth > limits.jsonDepth) {
+    throw badRequest(`the object provided is nested deeper than ${limits.jsonDepth} levels`);
+  }
+  if (Object.hasOwn(value, '__proto__')) {
+    throw badRequest('the object provided has a field named "__proto__"');
+  }
+  for (const child of Object.values(value)) {
+    refusePrototypeKeys(child, depth + 1);
+  }
+}
+
+function nestsDeeperThan(bytes: Uint8Array, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index];
+    if (inString) {
+      if (byte === backslash) {
+        index += 1;
+      } else if (byte === quote) {
+        inString = false;
+      }
+    } else if (byte === quote) {
+      inString = true;
+    } else if (byte === openBrace || byte === openBracket) {
+      depth += 1;
+      if (depth > limit) {
+        return true;
+      }
+    } else if (byte === closeBrace || byte === closeBracket) {
+      depth -= 1;
+    }
+  }
+  return false;
+}

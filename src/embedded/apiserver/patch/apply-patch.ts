@@ -1,0 +1,58 @@
+/** A patch of any type applied to an object. Pure but for the patch library. */
+import jsonPatch from 'fast-json-patch';
+import type { Operation } from 'fast-json-patch';
+import type { KubeObject } from '../../../apimachinery/object.ts';
+import { badRequest, failure, unsupportedMediaType } from '../../../apimachinery/status.ts';
+import { errorMessage } from '../../../base/errors.ts';
+import { applyMergePatch } from '../../../client/merge-patch.ts';
+import { isObject } from '../json.ts';
+import { limits } from '../limits.ts';
+import { applyStrategicMergePatch } from './strategic-merge.ts';
+
+export const patchTypes = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+} as const;
+
+export type PatchType = keyof typeof patchTypes;
+
+/** Gives a new object; `current` stays as it is. Throws BadRequest, Invalid (422) or UnsupportedMediaType. */
+export function applyPatch(type: PatchType, current: KubeObject, patch: unknown, strategicAllowed: boolean): unknown {
+  switch (type) {
+    case 'json':
+      return applyJsonPatch(current, patch);
+    case 'merge':
+      requireObject(patch);
+      return applyMergePatch(current, patch);
+    case 'strategic':
+      if (!strategicAllowed) {
+        throw unsupportedMediaType([patchTypes.json, patchTypes.merge]);
+      }
+      return applyStrategicMergePatch(current, requireObject(patch));
+  }
+}
+
+function requireObject(patch: unknown): Record<string, unknown> {
+  if (!isObject(patch)) {
+    throw badRequest('the patch is not a JSON object');
+  }
+  return patch;
+}
+
+function applyJsonPatch(current: KubeObject, patch: unknown): unknown {
+  if (!Array.isArray(patch)) {
+    throw badRequest('a JSON patch is a list of operations');
+  }
+  if (patch.length > limits.jsonPatchOperations) {
+    const message = `The allowed maximum operations in a JSON patch is ${limits.jsonPatchOperations}, got ${patch.length}`;
+    throw failure(413, 'RequestEntityTooLarge', message);
+  }
+  try {
+    return jsonPatch.applyPatch(structuredClone(current), patch as Operation[], true, true, true).newDocument;
+  } catch (error) {
+    // The library's message goes on with a dump of the document: the first line says what is wrong.
+    const [reason = ''] = errorMessage(error).split('\n');
+    throw failure(422, 'Invalid', `the server rejected our request due to an error in our request: ${reason}`, {});
+  }
+}

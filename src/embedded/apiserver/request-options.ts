@@ -1,0 +1,160 @@
+/** Query parameters and option bodies as values. Pure. Source: metav1.ListOptions, CreateOptions, DeleteOptions, ... */
+import { parseFieldSelector, parseLabelSelector } from '../../apimachinery/selectors.ts';
+import type { FieldRequirement, LabelRequirement } from '../../apimachinery/selectors.ts';
+import { badRequest } from '../../apimachinery/status.ts';
+import { errorMessage } from '../../base/errors.ts';
+import { isObject } from './json.ts';
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+export interface WriteRequestOptions {
+  readonly dryRun: boolean;
+  readonly fieldManager: string | undefined;
+  readonly fieldValidation: FieldValidation;
+}
+
+export interface ListRequestOptions {
+  readonly labels: readonly LabelRequirement[];
+  readonly fields: readonly FieldRequirement[];
+  readonly limit: number | undefined;
+  readonly continue: string | undefined;
+  readonly resourceVersion: string | undefined;
+  readonly resourceVersionMatch: string | undefined;
+}
+
+export interface WatchRequestOptions extends ListRequestOptions {
+  readonly allowWatchBookmarks: boolean;
+  readonly sendInitialEvents: boolean | undefined;
+  readonly timeoutSeconds: number | undefined;
+}
+
+export interface DeleteRequestOptions {
+  readonly dryRun: boolean;
+  readonly gracePeriodSeconds: number | undefined;
+  readonly propagationPolicy: 'Background' | 'Foreground' | 'Orphan' | undefined;
+  readonly preconditions: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+export const noWriteOptions: WriteRequestOptions = {
+  dryRun: false,
+  fieldManager: undefined,
+  fieldValidation: 'Ignore',
+};
+export const noListOptions: ListRequestOptions = {
+  labels: [],
+  fields: [],
+  limit: undefined,
+  continue: undefined,
+  resourceVersion: undefined,
+  resourceVersionMatch: undefined,
+};
+export const noDeleteOptions: DeleteRequestOptions = {
+  dryRun: false,
+  gracePeriodSeconds: undefined,
+  propagationPolicy: undefined,
+  preconditions: {},
+};
+
+export function parseWriteOptions(query: URLSearchParams): WriteRequestOptions {
+  const fieldValidation = query.get('fieldValidation') ?? 'Warn';
+  if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore') {
+    throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation)}`);
+  }
+  return {
+    dryRun: isDryRun(query.getAll('dryRun')),
+    fieldManager: query.get('fieldManager') ?? undefined,
+    fieldValidation,
+  };
+}
+
+export function parseListOptions(query: URLSearchParams): ListRequestOptions {
+  return {
+    labels: parsed(query.get('labelSelector'), parseLabelSelector),
+    fields: parsed(query.get('fieldSelector'), parseFieldSelector),
+    limit: integer(query, 'limit') || undefined,
+    continue: query.get('continue') || undefined,
+    resourceVersion: query.get('resourceVersion') || undefined,
+    resourceVersionMatch: query.get('resourceVersionMatch') || undefined,
+  };
+}
+
+export function parseWatchOptions(query: URLSearchParams): WatchRequestOptions {
+  const initial = query.get('sendInitialEvents');
+  return {
+    ...parseListOptions(query),
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
+    timeoutSeconds: integer(query, 'timeoutSeconds') || undefined,
+  };
+}
+
+export function isWatch(query: URLSearchParams): boolean {
+  return isTrue(query.get('watch'));
+}
+
+/** From the query and, where given, a DeleteOptions body, which wins. */
+export function parseDeleteOptions(query: URLSearchParams, body: unknown): DeleteRequestOptions {
+  const options = isObject(body) ? body : {};
+  const grace = options['gracePeriodSeconds'] ?? integer(query, 'gracePeriodSeconds');
+  if (grace !== undefined && grace !== null && !(Number.isSafeInteger(grace) && Number(grace) >= 0)) {
+    throw badRequest('gracePeriodSeconds must be an integer of at least 0');
+  }
+  const orphan = options['orphanDependents'];
+  const policy =
+    options['propagationPolicy'] ??
+    query.get('propagationPolicy') ??
+    (typeof orphan === 'boolean' ? (orphan ? 'Orphan' : 'Background') : undefined);
+  if (
+    policy !== undefined &&
+    policy !== null &&
+    policy !== 'Background' &&
+    policy !== 'Foreground' &&
+    policy !== 'Orphan'
+  ) {
+    throw badRequest(`propagationPolicy: Unsupported value: ${JSON.stringify(policy)}`);
+  }
+  const preconditions = isObject(options['preconditions']) ? options['preconditions'] : {};
+  const { uid, resourceVersion } = preconditions;
+  const dryRun = options['dryRun'];
+  return {
+    dryRun: isDryRun([...query.getAll('dryRun'), ...(Array.isArray(dryRun) ? dryRun.map(String) : [])]),
+    gracePeriodSeconds: typeof grace === 'number' ? grace : undefined,
+    propagationPolicy: policy ?? undefined,
+    preconditions: {
+      ...(typeof uid === 'string' && { uid }),
+      ...(typeof resourceVersion === 'string' && { resourceVersion }),
+    },
+  };
+}
+
+function parsed<T>(text: string | null, parse: (text: string) => T[]): T[] {
+  try {
+    return text === null ? [] : parse(text);
+  } catch (error) {
+    throw badRequest(errorMessage(error));
+  }
+}
+
+function isDryRun(values: readonly string[]): boolean {
+  for (const value of values) {
+    if (value !== 'All' && value !== '') {
+      throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
+    }
+  }
+  return values.includes('All');
+}
+
+function isTrue(value: string | null): boolean {
+  return value === 'true' || value === '1' || value === '';
+}
+
+function integer(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') {
+    return undefined;
+  }
+  if (!/^\d{1,15}$/u.test(text)) {
+    throw badRequest(`${name}: ${JSON.stringify(text)} is not a number`);
+  }
+  return Number(text);
+}

@@ -1,0 +1,128 @@
+/** What the API server shares with those who plug into it: identities, admission, delegated groups. */
+import type { Duplex } from 'node:stream';
+import type { KubeObject } from '../../apimachinery/object.ts';
+
+export interface UserInfo {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const systemMasters = 'system:masters';
+export const systemAuthenticated = 'system:authenticated';
+
+/** The identity of the product's own controllers, which call in process. */
+export const internalUser: UserInfo = {
+  name: 'system:apiserver',
+  groups: [systemMasters, systemAuthenticated],
+};
+
+export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE';
+
+export interface AdmissionType {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly subresource?: string;
+}
+
+export interface AdmissionRequest {
+  readonly operation: AdmissionOperation;
+  readonly type: AdmissionType;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** The object as it would be stored; undefined for DELETE. Copy before changing. */
+  readonly object: KubeObject | undefined;
+  /** The object as it is; undefined for CREATE. */
+  readonly oldObject: KubeObject | undefined;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  readonly subresource?: string;
+}
+
+export interface AdmissionResult {
+  /** Replaces the object. */
+  readonly object?: KubeObject;
+  /** Shown by kubectl, in `Warning` headers. */
+  readonly warnings?: readonly string[];
+}
+
+/** In process what admission webhooks are on a cluster. `admit` throws StatusError to refuse. */
+export interface AdmissionPlugin {
+  readonly name: string;
+  matches(type: AdmissionType, operation: AdmissionOperation): boolean;
+  admit(request: AdmissionRequest): Promise<AdmissionResult | void>;
+}
+
+/** One line of a discovery answer (metav1.APIResource). */
+export interface ApiResource {
+  readonly name: string;
+  readonly singularName: string;
+  readonly namespaced: boolean;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly group?: string;
+  readonly version?: string;
+  readonly storageVersionHash?: string;
+}
+
+export interface DelegatedRequest {
+  readonly method: string;
+  readonly version: string;
+  readonly namespace: string | undefined;
+  readonly resource: string | undefined;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+  /** Path segments after the subresource. */
+  readonly rest: readonly string[];
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Parsed JSON; undefined without a body. */
+  readonly body: unknown;
+  readonly user: UserInfo;
+}
+
+export interface DelegatedResponse {
+  readonly code: number;
+  readonly body?: object | string | Uint8Array;
+  /** `application/json` unless given. */
+  readonly contentType?: string;
+}
+
+/** An API group served by other code, as the aggregation layer does on a cluster. */
+export interface DelegatedGroup {
+  readonly group: string;
+  readonly versions: readonly string[];
+  /** For discovery; a subresource is named `virtualmachines/start`. */
+  readonly resources: readonly ApiResource[];
+  /** OpenAPI v3 document by version. */
+  readonly openapi?: Readonly<Record<string, object>>;
+  handle(request: DelegatedRequest): Promise<DelegatedResponse>;
+  /** A WebSocket or other HTTP upgrade; the callee owns the socket from here on. */
+  upgrade?(request: DelegatedRequest, socket: Duplex, head: Buffer, upgradeRequest: UpgradeRequest): void;
+}
+
+/** The part of node's IncomingMessage that a WebSocket library needs. */
+export type UpgradeRequest = import('node:http').IncomingMessage;
+
+export interface AuthorizationAttributes {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** For requests that name no resource. */
+  readonly path: string;
+}
+
+export interface AuthorizationDecision {
+  readonly allowed: boolean;
+  readonly reason?: string;
+}
+
+export type Authorizer = (user: UserInfo, attributes: AuthorizationAttributes) => AuthorizationDecision;

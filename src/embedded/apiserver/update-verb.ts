@@ -1,0 +1,186 @@
+/** update and patch: one read-change-write loop. */
+import { isDeepStrictEqual } from 'node:util';
+import { invalidField } from '../../apimachinery/field-error.ts';
+import type { KubeObject } from '../../apimachinery/object.ts';
+import { badRequest, conflict, notFound } from '../../apimachinery/status.ts';
+import { isStoreError } from '../store/store.ts';
+import type { StoredEntry } from '../store/store.ts';
+import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, validateSchema } from './admit.ts';
+import type { ApiContext, ObjectRequest } from './context.ts';
+import { limits } from './limits.ts';
+import { carryMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { encodeStored, parseStored, toServed, toStored, viewObject, viewStored } from './object-view.ts';
+import type { ObjectView } from './object-view.ts';
+import type { WriteRequestOptions } from './request-options.ts';
+import { objectStorageKey } from './resource.ts';
+
+export interface UpdateOptions extends WriteRequestOptions {
+  readonly subresource?: string | undefined;
+}
+
+/** Gives the wanted object, told the current one in the served version (shared: not to be changed). */
+export type Change = (current: KubeObject) => unknown;
+
+/**
+ * Changes an object. When `change` names a resourceVersion, a stale one is a Conflict; else the change is tried again on
+ * what another writer made of the object.
+ */
+export async function changeObject(
+  context: ApiContext,
+  request: ObjectRequest,
+  name: string,
+  options: UpdateOptions,
+  change: Change,
+): Promise<ObjectView> {
+  const { definition } = request.resolved;
+  const key = objectStorageKey(definition, request.namespace, name);
+  for (let attempt = 1; ; attempt += 1) {
+    const entry = context.store.latest(key);
+    if (entry === undefined) {
+      throw notFound(definition, name);
+    }
+    const attempted = await changeOnce(context, request, { name, entry, options, change });
+    if (attempted !== undefined) {
+      return attempted;
+    }
+    if (attempt >= limits.updateRetries) {
+      throw conflict(definition, name);
+    }
+  }
+}
+
+/** undefined: somebody else wrote in between and it is right to try again. */
+async function changeOnce(
+  context: ApiContext,
+  request: ObjectRequest,
+  work: { name: string; entry: StoredEntry; options: UpdateOptions; change: Change },
+): Promise<ObjectView | undefined> {
+  const { definition, version } = request.resolved;
+  const { strategy } = definition;
+  const { name, entry, options } = work;
+  const old = toServed(definition, version, parseStored(entry.value));
+  const object = asObject(request, work.change(old));
+  if ((object.metadata.name ?? name) !== name) {
+    throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
+  }
+  object.metadata.name = name;
+  if (object.metadata.uid !== undefined && object.metadata.uid !== '' && object.metadata.uid !== old.metadata.uid) {
+    const cause = `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`;
+    throw conflict(definition, name, cause);
+  }
+  const wantedRevision = object.metadata.resourceVersion;
+  const conditional = wantedRevision !== undefined && wantedRevision !== '' && wantedRevision !== '0';
+  if (conditional && wantedRevision !== String(entry.revision)) {
+    await staleUntilDurable(context, entry);
+    throw conflict(definition, name);
+  }
+  if (!conditional && strategy.allowUnconditionalUpdate === false) {
+    const errors = [invalidField('metadata.resourceVersion', 0, 'must be specified for an update')];
+    refuseInvalid(request, name, errors);
+  }
+  const next = mergeParts(request, object, old, options.subresource);
+  next.metadata.resourceVersion = old.metadata.resourceVersion ?? String(entry.revision);
+  applySchema(request, next, options.fieldValidation);
+  if (options.subresource === undefined) {
+    strategy.prepareForUpdate?.(next, old);
+  }
+  const { subresource, dryRun } = options;
+  const review = { operation: 'UPDATE', name, object: next, oldObject: old, dryRun, subresource } as const;
+  const admitted = (await runAdmission(context, request, review)) ?? next;
+  if (admitted !== next) {
+    applySchema(request, admitted, 'Ignore');
+    carryMetadata(admitted.metadata, old.metadata);
+  }
+  if (strategy.hasGeneration === true && specChanged(admitted, old, version.hasStatus)) {
+    admitted.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  }
+  refuseInvalid(request, name, [
+    ...validateMetadata(admitted, 'path'),
+    ...validateMetadataUpdate(admitted, old),
+    ...validateSchema(request, admitted),
+    ...(options.subresource === undefined ? (strategy.validate?.(admitted) ?? []) : []),
+    ...(options.subresource === undefined ? (strategy.validateUpdate?.(admitted, old) ?? []) : []),
+  ]);
+  if (isDeepStrictEqual(admitted, old)) {
+    return viewStored(request.resolved, entry.value);
+  }
+  const stored = toStored(definition, version, admitted);
+  requireObjectSize(encodeStored(stored, context.store.revision));
+  if (options.dryRun) {
+    return viewObject(admitted);
+  }
+  const encode = (revision: number): Buffer => encodeStored(stored, revision);
+  try {
+    const written = isReleased(admitted, strategy.holdsDeletion)
+      ? await context.store.delete(entry.key, encode, entry.revision)
+      : await context.store.update(entry.key, encode, entry.revision);
+    return viewStored(request.resolved, written.value);
+  } catch (error) {
+    if (isStoreError(error, 'Modified') || isStoreError(error, 'Missing')) {
+      if (conditional) {
+        throw conflict(definition, name);
+      }
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** A refusal must rest on durable state; see the store's engine. */
+async function staleUntilDurable(context: ApiContext, entry: StoredEntry): Promise<void> {
+  await context.store.settled(entry.key);
+}
+
+/** Which parts of the client's object count: all but status on the resource itself, status alone on `status`. */
+function mergeParts(
+  request: ObjectRequest,
+  object: KubeObject,
+  old: KubeObject,
+  subresource: string | undefined,
+): KubeObject & { status?: unknown } {
+  type WithStatus = KubeObject & { status?: unknown };
+  if (subresource === 'status') {
+    const next: WithStatus = structuredClone(old);
+    const { status } = object as WithStatus;
+    if (status === undefined) {
+      delete next.status;
+    } else {
+      next.status = status;
+    }
+    return next;
+  }
+  const next: WithStatus = { ...object, metadata: { ...object.metadata } };
+  carryMetadata(next.metadata, old.metadata);
+  if (request.resolved.version.hasStatus) {
+    const { status } = old as WithStatus;
+    if (status === undefined) {
+      delete next.status;
+    } else {
+      next.status = structuredClone(status);
+    }
+  }
+  return next;
+}
+
+function specChanged(object: KubeObject, old: KubeObject, hasStatus: boolean): boolean {
+  return !isDeepStrictEqual(withoutMetadata(object, hasStatus), withoutMetadata(old, hasStatus));
+}
+
+function withoutMetadata(object: KubeObject, hasStatus: boolean): Record<string, unknown> {
+  const { metadata: _, ...rest } = object as KubeObject & { status?: unknown };
+  if (hasStatus) {
+    delete rest.status;
+  }
+  return rest;
+}
+
+/** Being deleted, and nothing holds it any more? */
+export function isReleased(object: KubeObject, holds: ((object: KubeObject) => boolean) | undefined): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  return (
+    deletionTimestamp !== undefined &&
+    (deletionGracePeriodSeconds ?? 0) === 0 &&
+    (finalizers ?? []).length === 0 &&
+    !(holds?.(object) ?? false)
+  );
+}
