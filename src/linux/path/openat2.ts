@@ -75,7 +75,7 @@ export function openDirectory(path: string): Fd {
 
 /** A directory beneath `directory`, no link followed on the way. */
 export function openDirectoryBeneath(directory: Fd, path: string): Fd {
-  return openat2(directory, path, { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW, resolve: RESOLVE_SAFE });
+  return openat2(directory, path, { flags: O_RDONLY | O_DIRECTORY, resolve: RESOLVE_SAFE });
 }
 
 /**

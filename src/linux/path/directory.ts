@@ -1,0 +1,105 @@
+/**
+ * Changes of one directory entry beneath a directory descriptor: no path is walked, so nothing that another process
+ * swaps in at the same time can lead elsewhere.
+ */
+import fs from 'node:fs';
+import { assert } from '../../base/assert.ts';
+import type { Fd } from '../fd/fd.ts';
+import { check, declare } from '../ffi/ffi.ts';
+import { AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, RENAME_NOREPLACE } from './constants.ts';
+import { createFileBeneath, fdPath } from './openat2.ts';
+
+// None of these blocks on anything but the file system. Strings are lent for the call.
+const cMkdirat = declare('int mkdirat(int directory, const char *name, unsigned int mode)');
+const cUnlinkat = declare('int unlinkat(int directory, const char *name, int flags)');
+const cRenameat2 = declare(
+  'int renameat2(int fromDirectory, const char *from, int toDirectory, const char *to, unsigned int flags)',
+);
+const cFchownat = declare(
+  'int fchownat(int directory, const char *name, unsigned int uid, unsigned int gid, int flags)',
+);
+
+/** Asserts that `name` is one path component. Names from outside are checked by their own layer before. */
+function entry(name: string): string {
+  assert(
+    name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name),
+    `${JSON.stringify(name)} is not the name of a directory entry`,
+  );
+  return name;
+}
+
+export function makeDirectoryAt(directory: Fd, name: string, mode: number): void {
+  check(cMkdirat(directory.value, entry(name), mode), 'mkdirat', label(directory, name));
+}
+
+/** Removes a file, link, socket or device. A link itself goes, never what it points to. */
+export function unlinkAt(directory: Fd, name: string): void {
+  check(cUnlinkat(directory.value, entry(name), 0), 'unlinkat', label(directory, name));
+}
+
+export function removeDirectoryAt(directory: Fd, name: string): void {
+  check(cUnlinkat(directory.value, entry(name), AT_REMOVEDIR), 'unlinkat', label(directory, name));
+}
+
+export interface RenameRequest {
+  readonly fromDirectory: Fd;
+  readonly from: string;
+  readonly toDirectory: Fd;
+  readonly to: string;
+  /** EEXIST instead of replacing what is there. */
+  readonly noReplace?: boolean;
+}
+
+/** Atomic within one file system (EXDEV otherwise). */
+export function renameAt(request: RenameRequest): void {
+  const { fromDirectory, from, toDirectory, to } = request;
+  const flags = request.noReplace === true ? RENAME_NOREPLACE : 0;
+  check(
+    cRenameat2(fromDirectory.value, entry(from), toDirectory.value, entry(to), flags),
+    'renameat2',
+    `${label(fromDirectory, from)} to ${label(toDirectory, to)}`,
+  );
+}
+
+/** Owner of an entry, a link itself included. */
+export function chownAt(directory: Fd, name: string, owner: { readonly uid: number; readonly gid: number }): void {
+  check(
+    cFchownat(directory.value, entry(name), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW),
+    'fchownat',
+    label(directory, name),
+  );
+}
+
+/** Owner of an open file or O_PATH handle. */
+export function chownFd(fd: Fd, owner: { readonly uid: number; readonly gid: number }): void {
+  check(cFchownat(fd.value, '', owner.uid, owner.gid, AT_EMPTY_PATH), 'fchownat', fd.label);
+}
+
+/** Creates a file that must not exist, with its whole content, mode and owner. A failure leaves nothing behind. */
+export function writeNewFileAt(
+  directory: Fd,
+  name: string,
+  content: Uint8Array | string,
+  options: { readonly mode: number; readonly owner?: { readonly uid: number; readonly gid: number } },
+): void {
+  using file = createFileBeneath(directory, entry(name), options.mode);
+  try {
+    fs.writeFileSync(file.value, content);
+    fs.fchmodSync(file.value, options.mode);
+    if (options.owner !== undefined) {
+      chownFd(file, options.owner);
+    }
+  } catch (error) {
+    unlinkAt(directory, name);
+    throw error;
+  }
+}
+
+/** Entries of an open directory with their kind, links not followed. */
+export function listDirectory(directory: Fd): fs.Dirent[] {
+  return fs.readdirSync(fdPath(directory), { withFileTypes: true });
+}
+
+function label(directory: Fd, name: string): string {
+  return `"${name}" in ${directory.label}`;
+}
