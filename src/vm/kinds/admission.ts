@@ -10,8 +10,13 @@ import { admitVmi } from './virtualmachineinstance/admit.ts';
 import type { KindDefaults } from './virtualmachineinstance/defaults.ts';
 
 export interface AdmissionUser {
-  readonly username?: string;
-  readonly groups?: readonly string[];
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** The in-process client of the embedded API server, and vmlet's service accounts on a cluster. */
+export function isOwnIdentity(user: AdmissionUser): boolean {
+  return user.name === 'system:apiserver' || user.name.startsWith('system:serviceaccount:vmlet:');
 }
 
 export interface KindAdmissionRequest {
