@@ -1,0 +1,28 @@
+import type { Logger } from '../base/logger.ts';
+import type { KubeClient } from '../client/client.ts';
+import type { EventRecorder } from '../client/events.ts';
+import type { Fd } from '../linux/fd/fd.ts';
+import type { Reactor } from '../linux/reactor/reactor.ts';
+import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
+import type { DnsSettings } from './network/address-servers.ts';
+import type { VmNetwork } from './network/vm-network.ts';
+
+/** What every part of the agent is given. Made once, in src/cmd. */
+export interface AgentContext {
+  readonly nodeName: string;
+  readonly kubeletDir: string;
+  /** The uid and gid that libvirt and QEMU run as in the sandbox. */
+  readonly sandboxUid: number;
+  readonly client: KubeClient;
+  readonly events: EventRecorder;
+  readonly reactor: Reactor;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly dns: DnsSettings;
+  /** Why guests are emulated here; undefined when KVM runs them. */
+  readonly emulationReason: string | undefined;
+  /** Makes the VM's network in the sandbox as it must be; doing it again changes nothing. */
+  readonly ensureNetwork: (vmi: VirtualMachineInstance, netns: Fd) => VmNetwork;
+  /** One step of a start, for the log and the waterfall. */
+  readonly step: (vmi: VirtualMachineInstance, step: string) => void;
+}

@@ -1,0 +1,226 @@
+/**
+ * One VM on this node, as the agent holds it in memory: the link to its sandbox, its address servers, its console.
+ * All of it can be built again from what runs: after a restart of the agent the first reconcile does so.
+ */
+import { VmletError, errorCode, errorMessage } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { DomainRef } from '../../libvirt/domain/domain-ref.ts';
+import {
+  VIR_DOMAIN_DESTROY_GRACEFUL,
+  VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+  VIR_DOMAIN_START_PAUSED,
+} from '../../libvirt/domain/flags.ts';
+import { connectUnixBeneath } from '../../linux/socket/unix.ts';
+import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import { domainName } from '../../vm/machine/domain/identity.ts';
+import { SerialConsole } from '../console/serial-console.ts';
+import { startAddressServers, type AddressServers } from '../network/address-servers.ts';
+import type { VmNetwork } from '../network/vm-network.ts';
+import type { AgentContext } from '../context.ts';
+import type { DomainObservation } from './decide.ts';
+import { openSandboxLink, type SandboxLink } from './sandbox-link.ts';
+import { prepareMachine } from './prepare.ts';
+
+/** Starting QEMU pulls in firmware and devices; far longer than any healthy start takes. */
+const createTimeoutMs = 120_000;
+
+export class Machine {
+  readonly #context: AgentContext;
+  readonly #podUid: string;
+  readonly #logger: Logger;
+  readonly #onChange: () => void;
+  readonly console = new SerialConsole();
+  #link: SandboxLink | undefined;
+  #network: VmNetwork | undefined;
+  #servers: AddressServers | undefined;
+  shutdownAskedAtMs: number | undefined;
+
+  constructor(options: { context: AgentContext; podUid: string; logger: Logger; onChange: () => void }) {
+    this.#context = options.context;
+    this.#podUid = options.podUid;
+    this.#logger = options.logger;
+    this.#onChange = options.onChange;
+  }
+
+  get podUid(): string {
+    return this.#podUid;
+  }
+
+  get network(): VmNetwork | undefined {
+    return this.#network;
+  }
+
+  get servers(): AddressServers | undefined {
+    return this.#servers;
+  }
+
+  get link(): SandboxLink | undefined {
+    return this.#link;
+  }
+
+  /** The domain as libvirt tells it; undefined while libvirt does not answer. */
+  async observe(vmi: VirtualMachineInstance): Promise<DomainObservation | undefined> {
+    const link = await this.#linked();
+    if (link === undefined) {
+      return undefined;
+    }
+    const domain = await this.#domain(link, vmi);
+    return domain === undefined ? { state: 'absent', reason: 'unknown' } : link.connection.domainState(domain);
+  }
+
+  /** Everything that a running guest needs from the agent's process; safe to call again and again. */
+  async serve(vmi: VirtualMachineInstance): Promise<VmNetwork> {
+    const link = this.#requireLink();
+    const network = this.#context.ensureNetwork(vmi, link.netns);
+    this.#network = network;
+    this.#servers ??= startAddressServers({
+      netns: link.netns,
+      reactor: this.#context.reactor,
+      network,
+      hostname: vmi.spec.hostname ?? vmi.metadata.name,
+      dns: this.#context.dns,
+      onLease: (lease) => {
+        this.#logger.info({ lease }, 'guest took its address');
+        this.#context.events.record({
+          object: vmi,
+          type: 'Normal',
+          reason: 'GuestAddressed',
+          message: `the guest took ${lease.address} for ${lease.mac}`,
+        });
+      },
+    });
+    return network;
+  }
+
+  /** Prepares everything and starts the guest. */
+  async start(vmi: VirtualMachineInstance, signal: AbortSignal): Promise<void> {
+    const link = this.#requireLink();
+    const { context } = this;
+    const network = await this.serve(vmi);
+    context.step(vmi, 'network up');
+    const xml = await prepareMachine({ context, vmi, link, network, signal });
+    context.step(vmi, 'disks ready');
+    const domain = await link.connection.defineDomain(xml, 0, { signal });
+    context.step(vmi, 'domain defined');
+    await link.connection.createDomain(domain, vmi.spec.startStrategy === 'Paused' ? VIR_DOMAIN_START_PAUSED : 0, {
+      signal,
+      timeoutMs: createTimeoutMs,
+    });
+    context.step(vmi, 'domain started');
+  }
+
+  async shutdown(vmi: VirtualMachineInstance): Promise<void> {
+    const link = this.#requireLink();
+    this.shutdownAskedAtMs = Date.now();
+    const domain = await this.#requireDomain(link, vmi);
+    await link.connection.shutdownDomain(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+  }
+
+  async destroy(vmi: VirtualMachineInstance): Promise<void> {
+    const link = this.#requireLink();
+    const domain = await this.#requireDomain(link, vmi);
+    try {
+      await link.connection.destroyDomain(domain, VIR_DOMAIN_DESTROY_GRACEFUL);
+    } catch (error) {
+      // QEMU did not end on SIGTERM in libvirt's own time: once more with SIGKILL.
+      this.#logger.warn({ error: errorMessage(error) }, 'QEMU did not end politely');
+      await link.connection.destroyDomain(domain);
+    }
+  }
+
+  async suspend(vmi: VirtualMachineInstance): Promise<void> {
+    const link = this.#requireLink();
+    await link.connection.suspendDomain(await this.#requireDomain(link, vmi));
+  }
+
+  async resume(vmi: VirtualMachineInstance): Promise<void> {
+    const link = this.#requireLink();
+    await link.connection.resumeDomain(await this.#requireDomain(link, vmi));
+  }
+
+  /** Connects the console hub to QEMU's serial socket, when the guest has one and it is not connected. */
+  async attachConsole(vmi: VirtualMachineInstance): Promise<void> {
+    if (this.console.attached || vmi.spec.domain.devices.autoattachSerialConsole === false) {
+      return;
+    }
+    const link = this.#requireLink();
+    const path = `var/run/kubevirt-private/${vmi.metadata.uid}/virt-serial0`;
+    try {
+      // The last part may be anything that a guest in control of QEMU puts there: links are refused on the way.
+      const { socket } = await connectUnixBeneath(link.root, path.replace(/^var\/run\//, 'run/'));
+      this.console.attach(socket);
+    } catch (error) {
+      this.#logger.warn({ error: errorMessage(error) }, 'no serial console');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#servers?.close();
+    this.#servers = undefined;
+    this.console.close();
+    const link = this.#link;
+    this.#link = undefined;
+    await link?.close();
+  }
+
+  get context(): AgentContext {
+    return this.#context;
+  }
+
+  async #linked(): Promise<SandboxLink | undefined> {
+    if (this.#link !== undefined) {
+      return this.#link;
+    }
+    try {
+      const link = await openSandboxLink({
+        kubeletDir: this.#context.kubeletDir,
+        podUid: this.#podUid,
+        sandboxUid: this.#context.sandboxUid,
+        signal: this.#context.signal,
+      });
+      link.connection.onClose(() => this.#unlink(link));
+      await link.connection.onDomainEvent({ kinds: ['lifecycle', 'ioErrorReason', 'reboot'] }, (event) => {
+        this.#logger.info({ event: event.kind, ...('event' in event ? { what: event.event, detail: event.detail } : {}) }, 'domain event');
+        this.#onChange();
+      });
+      this.#link = link;
+      return link;
+    } catch (error) {
+      if (['ENOENT', 'ECONNREFUSED', 'ConnectionClosed', 'ECONNRESET'].includes(errorCode(error))) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** The daemon went away; its init starts it again and QEMU runs on. */
+  #unlink(link: SandboxLink): void {
+    if (this.#link !== link) {
+      return;
+    }
+    this.#link = undefined;
+    // The address servers' sockets and the console stay: they belong to the network namespace and to QEMU.
+    link.netns.close();
+    link.root.close();
+    this.#onChange();
+  }
+
+  #requireLink(): SandboxLink {
+    if (this.#link === undefined) {
+      throw new VmletError('SandboxUnreachable', 'libvirt in the sandbox does not answer');
+    }
+    return this.#link;
+  }
+
+  #domain(link: SandboxLink, vmi: VirtualMachineInstance): Promise<DomainRef | undefined> {
+    return link.connection.findDomainByName(domainName(vmi));
+  }
+
+  async #requireDomain(link: SandboxLink, vmi: VirtualMachineInstance): Promise<DomainRef> {
+    const domain = await this.#domain(link, vmi);
+    if (domain === undefined) {
+      throw new VmletError('NoDomain', `libvirt knows no domain ${domainName(vmi)}`);
+    }
+    return domain;
+  }
+}

@@ -1,0 +1,39 @@
+/** Reads what a Running status tells, from libvirt and from what the agent set up itself. */
+import type { InterfaceStatus, VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import type { BoundInterface } from '../../vm/bindings/types.ts';
+import type { AgentContext } from '../context.ts';
+import type { Machine } from './machine.ts';
+import type { RunningFacts } from './status.ts';
+
+/** undefined when libvirt stopped answering in between: the next look decides. */
+export async function observeRunning(
+  context: AgentContext,
+  vmi: VirtualMachineInstance,
+  machine: Machine,
+): Promise<RunningFacts | undefined> {
+  const domain = await machine.observe(vmi);
+  if (domain === undefined || machine.network === undefined) {
+    return undefined;
+  }
+  return {
+    domain,
+    interfaces: machine.network.interfaces.map(interfaceStatus),
+    volumes: (vmi.spec.volumes ?? []).map((volume) => ({ name: volume.name, target: machine.diskTarget(volume.name) })),
+    machineType: vmi.spec.domain.machine?.type,
+    emulationReason: context.emulationReason,
+    guestMemory: vmi.spec.domain.memory?.guest ?? vmi.spec.domain.resources?.requests?.['memory'],
+  };
+}
+
+function interfaceStatus(nic: BoundInterface): InterfaceStatus {
+  const addresses = nic.podAddresses.map((address) => address.replace(/\/\d+$/, ''));
+  return {
+    name: nic.name,
+    mac: nic.macAddress,
+    ...(addresses[0] === undefined ? {} : { ipAddress: addresses[0], ipAddresses: addresses }),
+    podInterfaceName: nic.podInterface,
+    infoSource: 'domain',
+    queueCount: nic.queues,
+    linkState: 'up',
+  };
+}
