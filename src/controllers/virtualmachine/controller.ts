@@ -1,5 +1,5 @@
 /** Runs decide() for each VM whose own or whose VMI's state changed. */
-import { isAlreadyExists, isConflict, isNotFound, StatusError } from '../../apimachinery/status.ts';
+import { isConflict, isNotFound, StatusError } from '../../apimachinery/status.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { startController, type Controller, type ReconcileResult } from '../../client/controller.ts';
@@ -108,15 +108,21 @@ async function createVmi(
   try {
     await client.create(vmiType, vmi);
   } catch (error) {
-    if (isAlreadyExists(error)) {
-      // Made by an earlier run; its watch event is on the way.
-      return undefined;
+    if (!(error instanceof StatusError)) {
+      throw error;
     }
-    if (error instanceof StatusError && (error.status.code ?? 0) < 500 && !isConflict(error)) {
-      events.record({ object: vm, type: 'Warning', reason: 'FailedCreate', message: error.message });
-      return error.message;
+    switch (error.status.reason) {
+      case 'AlreadyExists':
+        // Made by an earlier run; its watch event is on the way.
+        return undefined;
+      case 'Invalid':
+      case 'Forbidden':
+      case 'BadRequest':
+        events.record({ object: vm, type: 'Warning', reason: 'FailedCreate', message: error.message });
+        return error.message;
+      default:
+        throw error;
     }
-    throw error;
   }
   const message = `Started the virtual machine by creating the new virtual machine instance ${vmi.metadata.name}`;
   events.record({ object: vm, type: 'Normal', reason: 'SuccessfulCreate', message });

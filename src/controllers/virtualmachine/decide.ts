@@ -4,7 +4,7 @@
  *
  *   strategy         no VMI                             VMI ended                     VMI lives
  *   Always           make it (after back-off)           delete it, then make it anew  leave it; Stop request: delete it
- *   RerunOnFailure   make it once, or on Start          Failed: delete it, Start      leave it; Stop request: delete it
+ *   RerunOnFailure   make it once, or on Start          Failed: Stop, then Start       leave it; Stop request: delete it
  *   Once             make it once                       leave it                      leave it
  *   Manual           make it on Start                   leave it; Stop: delete it     leave it; Stop request: delete it
  *   Halted           nothing; Start: becomes Always     delete it                     delete it
@@ -62,7 +62,8 @@ export function decide(snapshot: VmSnapshot): VmDecision {
   const own = ownVmi(snapshot);
   if (own === 'foreign') {
     const message = `a VirtualMachineInstance named ${vm.metadata.name} exists and belongs to somebody else; delete or rename it`;
-    return { actions: publish(snapshot, undefined, {}, message) };
+    const starting = runStrategyOf(vm) !== 'Halted';
+    return { actions: publish(snapshot, undefined, { starting }, message) };
   }
   return decideRun(snapshot, own);
 }
@@ -96,7 +97,7 @@ function decideRun(snapshot: VmSnapshot, vmi: VirtualMachineInstance | undefined
   const wish = wishOf(vm, vmi, requests);
   const waitMs = wish === 'start' ? retryDelayMs(startFailure, now) : 0;
   const changes: StatusChanges = {
-    stateChangeRequests: wish === 'restartAfterFailure' ? [...requests, { action: 'Start' }] : requests,
+    stateChangeRequests: wish === 'restartAfterFailure' ? stopThenStart(vmi) : requests,
     startFailure,
     starting: wish === 'start' || wish === 'unhalt',
   };
@@ -177,6 +178,12 @@ function pendingRequests(
   }
   const done = first.action === 'Stop' ? vmi === undefined || vmi.metadata.uid !== first.uid : vmi !== undefined;
   return done ? pendingRequests(rest, vmi) : requests;
+}
+
+/** A failed VMI goes, and the Start that follows survives a crash in between. */
+function stopThenStart(vmi: VirtualMachineInstance | undefined): StateChangeRequest[] {
+  const uid = vmi?.metadata.uid;
+  return [{ action: 'Stop', ...(uid === undefined ? {} : { uid }) }, { action: 'Start' }];
 }
 
 function startsPaused(requests: readonly StateChangeRequest[]): boolean {

@@ -1,0 +1,16 @@
+/** GET virtualmachineinstances/{name}/inspect: what the node made for the VM. vmlet's own; KubeVirt has no such thing. */
+import { vmiType } from '../../kinds/virtualmachineinstance/resource.ts';
+import { vmiConflict, type Subresource } from '../subresource.ts';
+
+export const inspect: Subresource = {
+  resource: 'virtualmachineinstances',
+  name: 'inspect',
+  method: 'GET',
+  handle: async ({ client, node }, { namespace, name }) => {
+    const vmi = await client.get(vmiType, { namespace, name });
+    if ((vmi.status?.nodeName ?? '') === '') {
+      throw vmiConflict(name, 'VMI is not on a node yet');
+    }
+    return { code: 200, body: await node.inspect(vmi) };
+  },
+};
