@@ -38,13 +38,15 @@ export class XdrWriter {
 
   int(value: number): this {
     requireInteger(value, -0x8000_0000, 0x7fff_ffff, 'int');
-    this.#buffer.writeInt32BE(value, this.#grow(4));
+    const at = this.#grow(4);
+    this.#buffer.writeInt32BE(value, at);
     return this;
   }
 
   uint(value: number): this {
     requireInteger(value, 0, 0xffff_ffff, 'unsigned int');
-    this.#buffer.writeUInt32BE(value, this.#grow(4));
+    const at = this.#grow(4);
+    this.#buffer.writeUInt32BE(value, at);
     return this;
   }
 
@@ -54,18 +56,21 @@ export class XdrWriter {
 
   hyper(value: bigint): this {
     requireRange(value, -(1n << 63n), (1n << 63n) - 1n, 'hyper');
-    this.#buffer.writeBigInt64BE(value, this.#grow(8));
+    const at = this.#grow(8);
+    this.#buffer.writeBigInt64BE(value, at);
     return this;
   }
 
   uhyper(value: bigint): this {
     requireRange(value, 0n, (1n << 64n) - 1n, 'unsigned hyper');
-    this.#buffer.writeBigUInt64BE(value, this.#grow(8));
+    const at = this.#grow(8);
+    this.#buffer.writeBigUInt64BE(value, at);
     return this;
   }
 
   double(value: number): this {
-    this.#buffer.writeDoubleBE(value, this.#grow(8));
+    const at = this.#grow(8);
+    this.#buffer.writeDoubleBE(value, at);
     return this;
   }
 
