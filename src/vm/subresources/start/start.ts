@@ -32,7 +32,8 @@ export const start: Subresource = {
           throw vmConflict(name, 'RerunOnFailure does not support starting VM from failed state');
         }
         const uid = vmi?.metadata.uid;
-        const stopFirst: StateChangeRequest[] = uid === undefined ? [] : [{ action: 'Stop', uid }];
+        const ended = vmi !== undefined && isFinal(vmi);
+        const stopFirst: StateChangeRequest[] = ended && uid !== undefined ? [{ action: 'Stop', uid }] : [];
         await requestChange(context, vm, [...stopFirst, startRequest], options);
         return accepted;
       }
