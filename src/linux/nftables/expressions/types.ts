@@ -1,0 +1,271 @@
+import type { NatFlag } from './nat-flags.ts';
+import type { Verdict } from '../types.ts';
+
+/**
+ * The expressions of a rule, close to the kernel's: each loads, tests or acts. `dreg` and `sreg` are register numbers:
+ * 1 to 4 are 16 bytes each; 8 to 23 are 4 bytes each, where 8, 12, 16 and 20 are the same as 1 to 4 and are never used
+ * for them here, as the kernel reports them so.
+ */
+export type Expression =
+  | MetaExpression
+  | MetaSetExpression
+  | PayloadExpression
+  | PayloadSetExpression
+  | CtExpression
+  | CtSetExpression
+  | CmpExpression
+  | RangeExpression
+  | BitwiseExpression
+  | ImmediateExpression
+  | VerdictExpression
+  | LookupExpression
+  | FibExpression
+  | CounterExpression
+  | LimitExpression
+  | LogExpression
+  | RejectExpression
+  | NatExpression
+  | MasqExpression
+  | RedirExpression
+  | UnknownExpression;
+
+export interface MetaExpression {
+  readonly type: 'meta';
+  readonly key: MetaKey;
+  readonly dreg: number;
+}
+
+/** `meta mark set ...` */
+export interface MetaSetExpression {
+  readonly type: 'meta set';
+  readonly key: MetaKey;
+  readonly sreg: number;
+}
+
+/** enum nft_meta_keys in its order, by nft's names. */
+export const metaKeys = [
+  'length',
+  'protocol',
+  'priority',
+  'mark',
+  'iif',
+  'oif',
+  'iifname',
+  'oifname',
+  'iiftype',
+  'oiftype',
+  'skuid',
+  'skgid',
+  'nftrace',
+  'rtclassid',
+  'secmark',
+  'nfproto',
+  'l4proto',
+  'ibrname',
+  'obrname',
+  'pkttype',
+  'cpu',
+  'iifgroup',
+  'oifgroup',
+  'cgroup',
+  'random',
+  'ipsec',
+  'iifkind',
+  'oifkind',
+] as const;
+export type MetaKey = (typeof metaKeys)[number] | number;
+
+/** Bytes of the packet. */
+export interface PayloadExpression {
+  readonly type: 'payload';
+  readonly base: PayloadBase;
+  readonly offset: number;
+  readonly length: number;
+  readonly dreg: number;
+}
+
+/** Writes bytes of the packet; `checksum` says which checksum to mend. */
+export interface PayloadSetExpression {
+  readonly type: 'payload set';
+  readonly base: PayloadBase;
+  readonly offset: number;
+  readonly length: number;
+  readonly sreg: number;
+  readonly checksum?: { readonly type: number; readonly offset: number; readonly flags: number };
+}
+
+/** enum nft_payload_bases in its order. */
+export const payloadBases = ['link', 'network', 'transport', 'inner'] as const;
+export type PayloadBase = (typeof payloadBases)[number];
+
+export interface CtExpression {
+  readonly type: 'ct';
+  readonly key: CtKey;
+  readonly dreg: number;
+  readonly direction?: 'original' | 'reply';
+}
+
+export interface CtSetExpression {
+  readonly type: 'ct set';
+  readonly key: CtKey;
+  readonly sreg: number;
+  readonly direction?: 'original' | 'reply';
+}
+
+/** enum nft_ct_keys in its order, by nft's names. */
+export const ctKeys = [
+  'state',
+  'direction',
+  'status',
+  'mark',
+  'secmark',
+  'expiration',
+  'helper',
+  'l3proto',
+  'saddr',
+  'daddr',
+  'protocol',
+  'proto-src',
+  'proto-dst',
+  'label',
+  'packets',
+  'bytes',
+  'avgpkt',
+  'zone',
+  'event',
+  'ip saddr',
+  'ip daddr',
+  'ip6 saddr',
+  'ip6 daddr',
+  'id',
+] as const;
+export type CtKey = (typeof ctKeys)[number] | number;
+
+/** enum nft_cmp_ops in its order. */
+export const cmpOps = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
+
+export interface CmpExpression {
+  readonly type: 'cmp';
+  readonly op: (typeof cmpOps)[number];
+  readonly sreg: number;
+  readonly value: string;
+}
+
+export interface RangeExpression {
+  readonly type: 'range';
+  readonly op: 'eq' | 'ne';
+  readonly sreg: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** dreg = (sreg & mask) ^ xor */
+export interface BitwiseExpression {
+  readonly type: 'bitwise';
+  readonly sreg: number;
+  readonly dreg: number;
+  readonly mask: string;
+  readonly xor: string;
+}
+
+export interface ImmediateExpression {
+  readonly type: 'immediate';
+  readonly dreg: number;
+  readonly value: string;
+}
+
+/** An immediate in the verdict register. */
+export interface VerdictExpression {
+  readonly type: 'verdict';
+  readonly verdict: Verdict;
+}
+
+/** Is the value in the set; with `dreg` what the map gives (0: its verdict). */
+export interface LookupExpression {
+  readonly type: 'lookup';
+  readonly set: string;
+  readonly sreg: number;
+  readonly dreg?: number;
+  readonly invert?: boolean;
+}
+
+/** What the routing table says about the packet. */
+export interface FibExpression {
+  readonly type: 'fib';
+  readonly dreg: number;
+  readonly result: 'oif' | 'oifname' | 'type';
+  readonly flags: readonly FibFlag[];
+}
+
+/** NFTA_FIB_F_..., lowest bit first. */
+export const fibFlags = ['saddr', 'daddr', 'mark', 'iif', 'oif', 'present'] as const;
+export type FibFlag = (typeof fibFlags)[number];
+
+/** Counts start at zero when absent. */
+export interface CounterExpression {
+  readonly type: 'counter';
+  readonly packets?: bigint;
+  readonly bytes?: bigint;
+}
+
+/** At most `rate` per `unitSeconds` and `burst` at once; with `over` it matches what is beyond. */
+export interface LimitExpression {
+  readonly type: 'limit';
+  readonly rate: bigint;
+  readonly unitSeconds: bigint;
+  readonly burst: number;
+  readonly unit: 'packets' | 'bytes';
+  readonly over?: boolean;
+}
+
+/** To an nflog group, or without one to the kernel log. */
+export interface LogExpression {
+  readonly type: 'log';
+  readonly prefix?: string;
+  readonly group?: number;
+  readonly snapLength?: number;
+  readonly queueThreshold?: number;
+  /** Syslog level; 4 when absent. */
+  readonly level?: number;
+  readonly flags?: number;
+}
+
+export interface RejectExpression {
+  readonly type: 'reject';
+  readonly with: 'icmp' | 'tcp reset' | 'icmpx';
+  /** ICMP code, or for icmpx: 0 no route, 1 port, 2 host unreachable, 3 administratively prohibited. */
+  readonly code: number;
+}
+
+/** Register numbers of an address and port; `...Max` makes a range. */
+export interface NatExpression {
+  readonly type: 'nat';
+  readonly kind: 'snat' | 'dnat';
+  readonly family: 'ip' | 'ip6';
+  readonly addrMin?: number;
+  readonly addrMax?: number;
+  readonly protoMin?: number;
+  readonly protoMax?: number;
+  readonly flags: readonly NatFlag[];
+}
+
+export interface MasqExpression {
+  readonly type: 'masq';
+  readonly protoMin?: number;
+  readonly protoMax?: number;
+  readonly flags: readonly NatFlag[];
+}
+
+export interface RedirExpression {
+  readonly type: 'redir';
+  readonly protoMin?: number;
+  readonly protoMax?: number;
+  readonly flags: readonly NatFlag[];
+}
+
+/** An expression that no codec knows, with its NFTA_EXPR_DATA. It can be sent again as it came. */
+export interface UnknownExpression {
+  readonly type: 'unknown';
+  readonly name: string;
+  readonly data: string;
+}

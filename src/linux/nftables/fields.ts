@@ -1,0 +1,94 @@
+import type { Expression, MetaKey, PayloadBase } from './expressions/types.ts';
+import type { SetTypeName } from './types.ts';
+
+/** A part of the packet or of its metadata that a rule can test, by nft's name. */
+export type FieldName = keyof typeof fields;
+
+export type Field = {
+  /** How values are written and read. */
+  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto';
+} & (
+  | { readonly meta: MetaKey }
+  | { readonly ct: 'state' | 'status' | 'mark' }
+  | {
+      readonly base: PayloadBase;
+      readonly offset: number;
+      readonly length: number;
+      /** IPPROTO_... that the packet must have for the field to be there. */
+      readonly l4proto?: number;
+    }
+);
+
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
+export const IPPROTO_ICMPV6 = 58;
+export const IPPROTO_SCTP = 132;
+
+/** Offsets: RFC 791, 8200, 793, 768, 792, 4443; linux/if_ether.h, if_arp.h. */
+export const fields = {
+  'meta iifname': { kind: 'ifname', meta: 'iifname' },
+  'meta oifname': { kind: 'ifname', meta: 'oifname' },
+  'meta ibrname': { kind: 'ifname', meta: 'ibrname' },
+  'meta obrname': { kind: 'ifname', meta: 'obrname' },
+  'meta l4proto': { kind: 'inet_proto', meta: 'l4proto' },
+  'meta nfproto': { kind: 'nfproto', meta: 'nfproto' },
+  'meta protocol': { kind: 'ethertype', meta: 'protocol' },
+  'meta mark': { kind: 'mark', meta: 'mark' },
+  'ct state': { kind: 'ct_state', ct: 'state' },
+  'ct status': { kind: 'uint', ct: 'status' },
+  'ct mark': { kind: 'mark', ct: 'mark' },
+  'ether daddr': { kind: 'ether_addr', base: 'link', offset: 0, length: 6 },
+  'ether saddr': { kind: 'ether_addr', base: 'link', offset: 6, length: 6 },
+  'ether type': { kind: 'ethertype', base: 'link', offset: 12, length: 2 },
+  'ip protocol': { kind: 'inet_proto', base: 'network', offset: 9, length: 1 },
+  'ip saddr': { kind: 'ipv4_addr', base: 'network', offset: 12, length: 4 },
+  'ip daddr': { kind: 'ipv4_addr', base: 'network', offset: 16, length: 4 },
+  'ip6 nexthdr': { kind: 'inet_proto', base: 'network', offset: 6, length: 1 },
+  'ip6 saddr': { kind: 'ipv6_addr', base: 'network', offset: 8, length: 16 },
+  'ip6 daddr': { kind: 'ipv6_addr', base: 'network', offset: 24, length: 16 },
+  'tcp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_TCP },
+  'tcp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_TCP },
+  'udp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_UDP },
+  'udp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_UDP },
+  'sctp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_SCTP },
+  'sctp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_SCTP },
+  'th sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2 },
+  'th dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2 },
+  'icmp type': { kind: 'uint', base: 'transport', offset: 0, length: 1, l4proto: IPPROTO_ICMP },
+  'icmpv6 type': { kind: 'uint', base: 'transport', offset: 0, length: 1, l4proto: IPPROTO_ICMPV6 },
+} as const satisfies Readonly<Record<string, Field>>;
+
+export function fieldOf(name: FieldName): Field {
+  return fields[name];
+}
+
+/** Bytes of the value of a field. */
+export function fieldLength(field: Field): number {
+  if ('length' in field) {
+    return field.length;
+  }
+  switch (field.kind) {
+    case 'ifname':
+      return 16;
+    case 'inet_proto':
+    case 'nfproto':
+      return 1;
+    case 'ethertype':
+      return 2;
+    default:
+      return 4;
+  }
+}
+
+/** Loads a field into a register. */
+export function loadField(name: FieldName, dreg: number): Expression {
+  const field = fieldOf(name);
+  if ('meta' in field) {
+    return { type: 'meta', key: field.meta, dreg };
+  }
+  if ('ct' in field) {
+    return { type: 'ct', key: field.ct, dreg };
+  }
+  return { type: 'payload', base: field.base, offset: field.offset, length: field.length, dreg };
+}

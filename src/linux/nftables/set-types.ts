@@ -1,0 +1,66 @@
+import { EncodeError } from '../netlink/writer.ts';
+import type { SetType, SetTypeName } from './types.ts';
+
+/** `enum datatypes` of nft (include/datatype.h), length, and whether values are in host byte order. */
+const table: Readonly<Record<SetTypeName, { readonly type: number; readonly lengthBytes: number; host?: true }>> = {
+  ipv4_addr: { type: 7, lengthBytes: 4 },
+  ipv6_addr: { type: 8, lengthBytes: 16 },
+  ether_addr: { type: 9, lengthBytes: 6 },
+  inet_proto: { type: 12, lengthBytes: 1 },
+  inet_service: { type: 13, lengthBytes: 2 },
+  mark: { type: 19, lengthBytes: 4, host: true },
+  ct_state: { type: 26, lengthBytes: 4, host: true },
+  ifname: { type: 41, lengthBytes: 16, host: true },
+};
+
+/** Six bits per field in the type of a concatenation. */
+const TYPE_BITS = 6;
+const FIELD_LIMIT = 4;
+
+interface TypeFacts {
+  readonly type: number;
+  readonly lengthBytes: number;
+  readonly host?: true;
+}
+
+function factsOf(type: SetType): TypeFacts {
+  return typeof type === 'string' ? table[type] : type;
+}
+
+/** Length of each field without padding. */
+export function fieldLengths(fields: readonly SetType[]): number[] {
+  return fields.map((field) => factsOf(field).lengthBytes);
+}
+
+/** Bytes of a key: of several fields each is padded to a multiple of four. */
+export function keyLength(fields: readonly SetType[]): number {
+  const lengths = fieldLengths(fields);
+  return lengths.length === 1 ? (lengths[0] ?? 0) : lengths.reduce((sum, length) => sum + ((length + 3) & ~3), 0);
+}
+
+/** NFTA_SET_KEY_TYPE. */
+export function keyType(fields: readonly SetType[]): number {
+  if (fields.length === 0 || fields.length > FIELD_LIMIT) {
+    throw new EncodeError(`a set key of ${fields.length} fields`);
+  }
+  return fields.reduce((type, field) => type * 2 ** TYPE_BITS + factsOf(field).type, 0);
+}
+
+/** nft's BYTEORDER_HOST_ENDIAN 1 or BYTEORDER_BIG_ENDIAN 2. */
+export function keyByteOrder(fields: readonly SetType[]): number {
+  return fields.length === 1 && fields.some((field) => factsOf(field).host === true) ? 1 : 2;
+}
+
+/** The fields of NFTA_SET_KEY_TYPE and _LEN; one field of unknown type when they make no sense together. */
+export function decodeKeyType(type: number, lengthBytes: number): SetType[] {
+  const fields: SetType[] = [];
+  for (let rest = type; rest > 0; rest = Math.floor(rest / 2 ** TYPE_BITS)) {
+    const number = rest % 2 ** TYPE_BITS;
+    const name = Object.entries(table).find(([, facts]) => facts.type === number)?.[0];
+    if (name === undefined) {
+      return [{ type, lengthBytes }];
+    }
+    fields.unshift(name as SetTypeName);
+  }
+  return fields.length > 0 && keyLength(fields) === lengthBytes ? fields : [{ type, lengthBytes }];
+}

@@ -1,0 +1,91 @@
+/**
+ * An nf_tables ruleset as plain data: what is compiled, compared, printed and sent. Raw values are lower-case
+ * hexadecimal in network byte order, except where the kernel register holds host order (marks, ct state).
+ */
+import type { Expression } from './expressions/types.ts';
+
+export type Family = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
+
+/** Names a table: unique per family in a network namespace. */
+export interface TableRef {
+  readonly family: Family;
+  readonly name: string;
+}
+
+export interface Table extends TableRef {
+  readonly comment?: string;
+  readonly sets: readonly NftSet[];
+  readonly chains: readonly Chain[];
+}
+
+export interface Chain {
+  readonly name: string;
+  /** Present for a chain that is attached to a hook. */
+  readonly base?: BaseChain;
+  readonly comment?: string;
+  readonly rules: readonly Rule[];
+}
+
+export interface BaseChain {
+  readonly type: 'filter' | 'nat' | 'route';
+  readonly hook: Hook;
+  /** Lower runs first: -100 is dstnat, 0 filter, 100 srcnat (bridge: -300 dstnat, -200 filter, 300 srcnat). */
+  readonly priority: number;
+  /** What happens to a packet that comes to the end. */
+  readonly policy: 'accept' | 'drop';
+}
+
+export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting' | 'ingress';
+
+export interface Rule {
+  readonly expressions: readonly Expression[];
+  /** At most 127 bytes; `nft list` shows it. */
+  readonly comment?: string;
+  /** Given by the kernel; ignored when sent or compared. */
+  readonly handle?: bigint;
+}
+
+/** A set, or with `data` a map. */
+export interface NftSet {
+  readonly name: string;
+  /** More than one field is a concatenation; each takes a multiple of four bytes in a key. */
+  readonly key: readonly SetType[];
+  /** What a map gives. */
+  readonly data?: readonly SetType[] | 'verdict';
+  readonly flags: readonly SetFlag[];
+  readonly comment?: string;
+  readonly elements: readonly SetElement[];
+}
+
+/** Data types of nft by name, or any other as number and size. */
+export type SetType = SetTypeName | { readonly type: number; readonly lengthBytes: number };
+export type SetTypeName =
+  | 'ipv4_addr'
+  | 'ipv6_addr'
+  | 'ether_addr'
+  | 'inet_proto'
+  | 'inet_service'
+  | 'mark'
+  | 'ifname'
+  | 'ct_state';
+
+/** An `anonymous` set is named `__set0`, `__set1`, ... in the order of sets; the kernel numbers them so. */
+export type SetFlag = 'anonymous' | 'constant' | 'interval' | 'timeout' | 'dynamic';
+
+export interface SetElement {
+  /** Hexadecimal, as long as the key. */
+  readonly key: string;
+  /** In an interval set, the last value that belongs to the element; the key itself when absent. */
+  readonly keyEnd?: string;
+  /** Value of a map. */
+  readonly data?: string;
+  readonly verdict?: Verdict;
+  readonly comment?: string;
+  readonly timeoutMs?: bigint;
+}
+
+export type Verdict =
+  | { readonly code: 'accept' | 'drop' | 'return' | 'continue' }
+  | { readonly code: 'jump' | 'goto'; readonly chain: string }
+  /** NF_QUEUE and others, by number. */
+  | { readonly code: number };

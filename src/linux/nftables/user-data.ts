@@ -1,0 +1,59 @@
+import { DecodeError } from '../../base/errors.ts';
+import { EncodeError } from '../netlink/writer.ts';
+
+/** One entry of the type-length-value list that nft keeps beside an object (libnftnl udata.h). */
+export interface UserDatum {
+  readonly type: number;
+  readonly value: Buffer;
+}
+
+/** NFTNL_UDATA_{TABLE,CHAIN,RULE,SET_ELEM}_COMMENT. */
+export const UDATA_COMMENT = 0;
+/** NFTNL_UDATA_SET_... */
+export const UDATA_SET_KEYBYTEORDER = 0;
+export const UDATA_SET_DATABYTEORDER = 1;
+export const UDATA_SET_COMMENT = 7;
+
+const COMMENT_LIMIT_BYTES = 127;
+
+export function encodeUserData(data: readonly UserDatum[]): Buffer {
+  return Buffer.concat(data.flatMap(({ type, value }) => [Buffer.from([type, value.length]), value]));
+}
+
+/** nft's comment: text with its NUL. Throws EncodeError beyond 127 bytes. */
+export function commentDatum(type: number, comment: string): UserDatum {
+  const value = Buffer.from(`${comment}\0`);
+  if (value.length > COMMENT_LIMIT_BYTES + 1 || comment.includes('\0')) {
+    throw new EncodeError(`comment of ${value.length - 1} bytes; the limit is ${COMMENT_LIMIT_BYTES}`);
+  }
+  return { type, value };
+}
+
+/** Throws DecodeError when a length points outside. */
+export function decodeUserData(bytes: Buffer): UserDatum[] {
+  const data: UserDatum[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const type = bytes[at] ?? 0;
+    const length = bytes[at + 1];
+    if (length === undefined || at + 2 + length > bytes.length) {
+      throw new DecodeError('user data ends early', at);
+    }
+    data.push({ type, value: bytes.subarray(at + 2, at + 2 + length) });
+    at += 2 + length;
+  }
+  return data;
+}
+
+/** The comment in user data, which other programs may use in their own way: then there is none. */
+export function findComment(bytes: Buffer, type: number): string | undefined {
+  try {
+    const datum = decodeUserData(bytes).find((entry) => entry.type === type);
+    return datum?.value.at(-1) === 0 ? datum.value.toString('utf8', 0, datum.value.length - 1) : undefined;
+  } catch (error) {
+    if (error instanceof DecodeError) {
+      return undefined;
+    }
+    throw error;
+  }
+}
