@@ -1,0 +1,106 @@
+import { DecodeError } from '../../base/errors.ts';
+import type { ProcessCgroup, ProcessMemory, ProcessStat, ProcessStatus } from './types.ts';
+
+/** /proc/<pid>/stat. The comm field may hold spaces and parentheses, so the last ")" ends it. */
+export function parseStat(text: string): ProcessStat {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  const fields = text
+    .slice(close + 2)
+    .trim()
+    .split(' ');
+  const pid = text.slice(0, Math.max(open - 1, 0));
+  const STAT_FIELDS_MIN = 20;
+  if (open < 0 || close < open || fields.length < STAT_FIELDS_MIN || !/^\d+$/.test(pid)) {
+    throw new DecodeError(`not a stat line: ${JSON.stringify(text.slice(0, 100))}`);
+  }
+  // Field numbers of proc_pid_stat(5); fields[0] is number 3.
+  const field = (number: number): string => {
+    const value = fields[number - 3] ?? '';
+    if (number > 3 && !/^-?\d+$/.test(value)) {
+      throw new DecodeError(`stat field ${number} is not a number: ${JSON.stringify(value)}`);
+    }
+    return value;
+  };
+  return {
+    pid: Number(pid),
+    comm: text.slice(open + 1, close),
+    state: field(3),
+    parentPid: Number(field(4)),
+    userTicks: BigInt(field(14)),
+    systemTicks: BigInt(field(15)),
+    threadCount: Number(field(20)),
+    startTicks: BigInt(field(22)),
+  };
+}
+
+/** /proc/<pid>/status. Kernel threads and zombies lack some lines; those read as empty or zero. */
+export function parseStatus(text: string): ProcessStatus {
+  const lines = keyedLines(text);
+  const numbers = (key: string): number[] =>
+    (lines.get(key) ?? '')
+      .split(/\s+/)
+      .filter((part) => /^\d+$/.test(part))
+      .map(Number);
+  const bits = (key: string): bigint => {
+    const value = lines.get(key) ?? '0';
+    return /^[0-9a-f]{1,16}$/.test(value) ? BigInt(`0x${value}`) : 0n;
+  };
+  const name = lines.get('Name');
+  if (name === undefined) {
+    throw new DecodeError('status without a Name line');
+  }
+  return {
+    name,
+    uids: numbers('Uid'),
+    gids: numbers('Gid'),
+    namespacePids: numbers('NSpid'),
+    capabilitiesEffective: bits('CapEff'),
+    capabilitiesBounding: bits('CapBnd'),
+    noNewPrivileges: lines.get('NoNewPrivs') === '1',
+    seccompMode: numbers('Seccomp')[0] ?? 0,
+    cpusAllowedList: lines.get('Cpus_allowed_list') ?? '',
+    residentBytes: kibibytes(lines, 'VmRSS'),
+  };
+}
+
+export function parseSmapsRollup(text: string): ProcessMemory {
+  const lines = keyedLines(text);
+  return {
+    residentBytes: kibibytes(lines, 'Rss'),
+    proportionalBytes: kibibytes(lines, 'Pss'),
+    anonymousBytes: kibibytes(lines, 'Anonymous'),
+    privateDirtyBytes: kibibytes(lines, 'Private_Dirty'),
+    swapBytes: kibibytes(lines, 'Swap'),
+  };
+}
+
+/** /proc/<pid>/cgroup: `hierarchy:controllers:path` per line. */
+export function parseProcessCgroups(text: string): ProcessCgroup[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const match = /^(\d{1,9}):([^:]*):(\/.*)$/.exec(line);
+      if (match === null) {
+        throw new DecodeError(`not a cgroup line: ${JSON.stringify(line.slice(0, 200))}`);
+      }
+      const [, hierarchy, controllers = '', path = ''] = match;
+      return { hierarchy: Number(hierarchy), controllers: controllers.split(',').filter((name) => name !== ''), path };
+    });
+}
+
+function keyedLines(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text
+      .split('\n')
+      .map((line) => [line.indexOf(':'), line] as const)
+      .filter(([colon]) => colon > 0)
+      .map(([colon, line]) => [line.slice(0, colon), line.slice(colon + 1).trim()]),
+  );
+}
+
+function kibibytes(lines: ReadonlyMap<string, string>, key: string): number {
+  const match = /^(\d{1,15}) kB$/.exec(lines.get(key) ?? '');
+  return match === null ? 0 : Number(match[1]) * 1024;
+}
