@@ -33,13 +33,19 @@ qemu_runs() {
   return 1
 }
 
+# The parent of this process may have changed meanwhile, so nobody can wait for its status: it is left in a file.
+leave() {
+  echo 0 >"$XDG_CONFIG_HOME/exit-code"
+  exit 0
+}
+
 leave_when_empty() {
   [ -n "$ending" ] || return 0
   qemu_runs && return 0
   # Clients still have to hear from the daemon how the guest ended.
   trap - CHLD
   [ "$ending" = empty ] || sleep 0.2
-  exit 0
+  leave
 }
 
 # Runs beside the main loop. The daemon may just be restarting, so a few attempts, a second apart.
@@ -59,7 +65,7 @@ shut_guests_down() {
 on_term() {
   [ "$ending" = graceful ] && return
   ending=graceful
-  qemu_runs || exit 0
+  qemu_runs || leave
   shut_guests_down &
 }
 

@@ -1,0 +1,334 @@
+/**
+ * What the pod runtime does to this host for one launcher: sandbox, volume directories, pod network. Everything is
+ * idempotent and adopted by observing, so a crash between any two steps is mended by doing it again.
+ */
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pollUntil } from '../../base/deadline.ts';
+import { UnsupportedError, errorCode } from '../../base/errors.ts';
+import type { PodNetwork } from '../podnetwork/pod-network.ts';
+import type { SandboxDevice, SandboxHostFacts } from '../sandbox/oci-spec.ts';
+import { deleteSandbox, listSandboxes, startSandbox } from '../sandbox/sandbox.ts';
+import { sandboxCgroup } from '../sandbox/settings.ts';
+import {
+  emptyDirPath,
+  ensureEmptyDir,
+  ensureImageVolume,
+  imageVolumePath,
+  podDir,
+  podUidsOnDisk,
+  removePodDir,
+} from '../volumes/pod-volumes.ts';
+import { identifyProcess, isAlive } from './exit-watch.ts';
+import type { ProcessIdentity } from './exit-watch.ts';
+import type { LauncherPod } from './launcher-pod.ts';
+import type { PodRuntimeSettings } from './settings.ts';
+
+export interface PodIdentity {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface Box {
+  readonly state: 'running' | 'exited';
+  readonly process: ProcessIdentity | undefined;
+  readonly startedAtMs: number;
+}
+
+export interface ExitReport {
+  readonly exitCode: number;
+  readonly reason: 'Completed' | 'Error' | 'OOMKilled';
+  readonly message: string | undefined;
+}
+
+export interface LauncherHost {
+  /** Sandboxes of an earlier process, and every Pod uid of which anything is on this host. */
+  adopt(): Promise<Set<string>>;
+  box(uid: string): Box | undefined;
+  /** Sets up what is missing and starts the sandbox. Gives the addresses of the Pod. */
+  start(pod: PodIdentity, launcher: LauncherPod, imageDirs: ReadonlyMap<string, string>): Promise<readonly string[]>;
+  /** Addresses of a Pod that runs; sets the network up again where it was damaged. */
+  addresses(pod: PodIdentity): Promise<readonly string[]>;
+  /** SIGTERM to PID 1. */
+  requestStop(uid: string): Promise<void>;
+  /** SIGKILL to all of the sandbox, at once. */
+  kill(uid: string): Promise<void>;
+  /** To be called when PID 1 is known to have ended. */
+  markExited(uid: string): void;
+  readExit(uid: string): Promise<ExitReport>;
+  /** Leaves nothing of the Pod on this host. */
+  teardown(uid: string): Promise<void>;
+  boundLogs(): Promise<void>;
+}
+
+export interface LauncherHostOptions {
+  readonly settings: PodRuntimeSettings;
+  readonly network: PodNetwork;
+  /** Asked at each start, so that a repaired host is noticed. `kvm`: this launcher was granted KVM. */
+  readonly hostFacts: (kvm: boolean) => Promise<SandboxHostFacts>;
+}
+
+const settleTimeoutMs = 5000;
+const exitFile = 'exit-code';
+const killedExitCode = 137;
+
+export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
+  const { settings, network } = options;
+  const boxes = new Map<string, Box>();
+  const logPath = (uid: string) => join(podDir(settings.kubeletDir, uid), 'launcher.log');
+
+  /** What the runtime lists, after a start that an earlier process had under way has come to an end. */
+  async function settledSandboxes() {
+    const settled = async () => {
+      const list = await listSandboxes(settings.sandbox);
+      return list.some(({ status }) => status === 'creating' || status === 'created') ? undefined : list;
+    };
+    return pollUntil(settled, {
+      timeoutMs: settleTimeoutMs,
+      intervalMs: 50,
+      doing: 'wait for sandboxes in creation',
+    }).catch(() => listSandboxes(settings.sandbox));
+  }
+
+  async function adopt(): Promise<Set<string>> {
+    const uids = new Set(await podUidsOnDisk(settings.kubeletDir));
+    for (const sandbox of await settledSandboxes()) {
+      uids.add(sandbox.id);
+      if (sandbox.status === 'creating' || sandbox.status === 'created') {
+        await deleteSandbox(settings.sandbox, sandbox.id);
+        continue;
+      }
+      const process = sandbox.status === 'stopped' ? undefined : await identifyProcess(sandbox.pid);
+      boxes.set(sandbox.id, {
+        state: process === undefined ? 'exited' : 'running',
+        process,
+        startedAtMs: Date.parse(sandbox.created),
+      });
+    }
+    for (const uid of await halfMade(settings.sandbox.runDir)) {
+      uids.add(uid);
+      if (!boxes.has(uid)) {
+        await deleteSandbox(settings.sandbox, uid);
+      }
+    }
+    return uids;
+  }
+
+  async function start(
+    pod: PodIdentity,
+    launcher: LauncherPod,
+    imageDirs: ReadonlyMap<string, string>,
+  ): Promise<readonly string[]> {
+    const { kubeletDir, sandbox } = settings;
+    await mkdir(podDir(kubeletDir, pod.uid), { recursive: true, mode: 0o711 });
+    const sources = new Map<string, string>();
+    for (const volume of launcher.emptyDirs) {
+      const path = emptyDirPath(kubeletDir, pod.uid, volume);
+      await ensureEmptyDir(path, sandbox);
+      sources.set(volume, path);
+    }
+    for (const [volume, dir] of imageDirs) {
+      await ensureImageVolume(imageVolumePath(kubeletDir, pod.uid, volume), dir);
+      sources.set(volume, dir);
+    }
+    const [net, devices, facts] = await Promise.all([
+      network.setup(pod),
+      Promise.all(launcher.devices.map(findDevice)),
+      options.hostFacts(launcher.devices.includes('/dev/kvm')),
+    ]);
+    const pid = await startSandbox(
+      sandbox,
+      {
+        id: pod.uid,
+        hostname: launcher.hostname,
+        netnsPath: net.netnsPath,
+        command: launcher.command,
+        env: launcher.env,
+        mounts: launcher.mounts.map(({ volume, mountPath, readOnly }) => ({
+          source: sources.get(volume) ?? '',
+          destination: mountPath,
+          readOnly,
+        })),
+        devices,
+        resources: {
+          memoryLimitBytes: launcher.memoryLimitBytes,
+          cpuLimitMilli: launcher.cpuLimitMilli,
+          cpuRequestMilli: launcher.cpuRequestMilli,
+          pidsLimit: settings.pidsLimit,
+        },
+        annotations: {
+          'io.kubernetes.pod.namespace': pod.namespace,
+          'io.kubernetes.pod.name': pod.name,
+          'io.kubernetes.pod.uid': pod.uid,
+        },
+      },
+      facts,
+      logPath(pod.uid),
+    );
+    const process = await identifyProcess(pid);
+    boxes.set(pod.uid, { state: process === undefined ? 'exited' : 'running', process, startedAtMs: Date.now() });
+    return net.ips;
+  }
+
+  async function readExit(uid: string): Promise<ExitReport> {
+    const oomKills = await countOomKills(sandboxCgroup(settings.sandbox, uid));
+    const exitCode = await readExitCode(join(emptyDirPath(settings.kubeletDir, uid, 'private'), exitFile));
+    if (exitCode === 0) {
+      return { exitCode, reason: 'Completed', message: undefined };
+    }
+    const tail = await readTail(logPath(uid), 1000);
+    return {
+      exitCode: exitCode ?? killedExitCode,
+      reason: oomKills > 0 ? 'OOMKilled' : 'Error',
+      message: oomKills > 0 ? 'the sandbox ran out of its memory limit' : tail,
+    };
+  }
+
+  return {
+    adopt,
+    box: (uid) => boxes.get(uid),
+    start,
+    addresses: async (pod) => (await network.setup(pod)).ips,
+    async requestStop(uid) {
+      const process_ = boxes.get(uid)?.process;
+      if (process_ !== undefined && (await isAlive(process_))) {
+        process.kill(process_.pid, 'SIGTERM');
+      }
+    },
+    async kill(uid) {
+      const process_ = boxes.get(uid)?.process;
+      if (process_ !== undefined && (await isAlive(process_))) {
+        // The end of PID 1 ends every process of its PID namespace.
+        process.kill(process_.pid, 'SIGKILL');
+      }
+    },
+    markExited(uid) {
+      const box = boxes.get(uid);
+      if (box !== undefined) {
+        boxes.set(uid, { ...box, state: 'exited', process: undefined });
+      }
+    },
+    readExit,
+    async teardown(uid) {
+      if (boxes.has(uid)) {
+        await deleteSandbox(settings.sandbox, uid);
+        boxes.delete(uid);
+      }
+      await network.teardown(uid);
+      await removePodDir(settings.kubeletDir, uid);
+    },
+    async boundLogs() {
+      for (const uid of boxes.keys()) {
+        await boundLog(logPath(uid), settings.logLimitBytes);
+      }
+    },
+  };
+}
+
+/** Ids of which the OCI runtime or the bundles have a directory, listed or not. */
+async function halfMade(runDir: string): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for (const dir of ['runtime', 'bundles']) {
+    const names = await readdir(join(runDir, dir)).catch((error: unknown) => {
+      if (errorCode(error) === 'ENOENT') {
+        return [];
+      }
+      throw error;
+    });
+    names.forEach((name) => ids.add(name));
+  }
+  return ids;
+}
+
+async function findDevice(path: string): Promise<SandboxDevice> {
+  let rdev: number;
+  try {
+    const found = await stat(path);
+    if (!found.isCharacterDevice()) {
+      throw new UnsupportedError(`${path} is no character device on this host`);
+    }
+    ({ rdev } = found);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      throw new UnsupportedError(`${path} is not on this host: load its kernel module, or do not ask for it`);
+    }
+    throw error;
+  }
+  // glibc's dev_t layout (sys/sysmacros.h); numbers of character devices fit 12 and 20 bits.
+  const device = BigInt(rdev);
+  return {
+    path,
+    type: 'c',
+    major: Number((device >> 8n) & 0xfffn),
+    minor: Number((device & 0xffn) | ((device >> 12n) & 0xfff00n)),
+  };
+}
+
+/** Written by the sandbox's own PID 1: bounded, no link followed, no pipe waited for. */
+async function readExitCode(path: string): Promise<number | undefined> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+      const text = buffer.toString('latin1', 0, bytesRead).trim();
+      return /^\d{1,3}$/u.test(text) ? Math.min(255, Number(text)) : undefined;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENXIO', 'EISDIR', 'EAGAIN', 'EINVAL'].includes(errorCode(error))) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function countOomKills(cgroup: string): Promise<number> {
+  for (const path of [`/sys/fs/cgroup/memory${cgroup}/memory.oom_control`, `/sys/fs/cgroup${cgroup}/memory.events`]) {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    const count = /^oom_kill (\d+)$/mu.exec(text)?.[1];
+    if (count !== undefined) {
+      return Number(count);
+    }
+  }
+  return 0;
+}
+
+async function readTail(path: string, limitBytes: number): Promise<string | undefined> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const { size } = await file.stat();
+      const length = Math.min(size, limitBytes);
+      const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+      return buffer.toString('utf8').trim();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** The sandbox appends to this file; when too long it starts again from empty. */
+async function boundLog(path: string, limitBytes: number): Promise<void> {
+  try {
+    if ((await lstat(path)).size > limitBytes) {
+      const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+      try {
+        await file.truncate(0);
+      } finally {
+        await file.close();
+      }
+    }
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') {
+      throw error;
+    }
+  }
+}
