@@ -7,6 +7,9 @@ import { lstat, mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pollUntil } from '../../base/deadline.ts';
 import { UnsupportedError, errorCode } from '../../base/errors.ts';
+import type { Fd } from '../../linux/fd/fd.ts';
+import { openPidFd, sendSignal } from '../../linux/process/pidfd.ts';
+import type { Reactor } from '../../linux/reactor/reactor.ts';
 import type { PodNetwork } from '../podnetwork/pod-network.ts';
 import type { SandboxDevice, SandboxHostFacts } from '../sandbox/oci-spec.ts';
 import { deleteSandbox, listSandboxes, startSandbox } from '../sandbox/sandbox.ts';
@@ -20,8 +23,6 @@ import {
   podUidsOnDisk,
   removePodDir,
 } from '../volumes/pod-volumes.ts';
-import { identifyProcess, isAlive } from './exit-watch.ts';
-import type { ProcessIdentity } from './exit-watch.ts';
 import type { LauncherPod } from './launcher-pod.ts';
 import type { PodRuntimeSettings } from './settings.ts';
 
@@ -33,8 +34,12 @@ export interface PodIdentity {
 
 export interface Box {
   readonly state: 'running' | 'exited';
-  readonly process: ProcessIdentity | undefined;
   readonly startedAtMs: number;
+}
+
+interface TrackedBox extends Box {
+  /** Handle of PID 1 and the watch on it, while it runs. */
+  readonly process: { readonly pidFd: Fd; readonly watch: Disposable } | undefined;
 }
 
 export interface ExitReport {
@@ -52,20 +57,23 @@ export interface LauncherHost {
   /** Addresses of a Pod that runs; sets the network up again where it was damaged. */
   addresses(pod: PodIdentity): Promise<readonly string[]>;
   /** SIGTERM to PID 1. */
-  requestStop(uid: string): Promise<void>;
+  requestStop(uid: string): void;
   /** SIGKILL to all of the sandbox, at once. */
-  kill(uid: string): Promise<void>;
-  /** To be called when PID 1 is known to have ended. */
-  markExited(uid: string): void;
+  kill(uid: string): void;
   readExit(uid: string): Promise<ExitReport>;
   /** Leaves nothing of the Pod on this host. */
   teardown(uid: string): Promise<void>;
   boundLogs(): Promise<void>;
+  /** Lets go of every handle; the sandboxes go on. */
+  close(): void;
 }
 
 export interface LauncherHostOptions {
   readonly settings: PodRuntimeSettings;
   readonly network: PodNetwork;
+  readonly reactor: Reactor;
+  /** PID 1 of this Pod's sandbox has ended. */
+  readonly onExit: (uid: string) => void;
   /** Asked at each start, so that a repaired host is noticed. `kvm`: this launcher was granted KVM. */
   readonly hostFacts: (kvm: boolean) => Promise<SandboxHostFacts>;
 }
@@ -76,8 +84,38 @@ const killedExitCode = 137;
 
 export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
   const { settings, network } = options;
-  const boxes = new Map<string, Box>();
+  const boxes = new Map<string, TrackedBox>();
+  /** Uids whose start has begun: something of it may exist even if it failed. */
+  const begun = new Set<string>();
   const logPath = (uid: string) => join(podDir(settings.kubeletDir, uid), 'launcher.log');
+
+  function track(uid: string, pid: number, startedAtMs: number): void {
+    letGo(uid);
+    const pidFd = pid > 0 ? openPidFd(pid) : undefined;
+    if (pidFd === undefined) {
+      boxes.set(uid, { state: 'exited', startedAtMs, process: undefined });
+      return;
+    }
+    const watch = options.reactor.watch(pidFd, () => {
+      letGo(uid);
+      boxes.set(uid, { state: 'exited', startedAtMs, process: undefined });
+      options.onExit(uid);
+    });
+    boxes.set(uid, { state: 'running', startedAtMs, process: { pidFd, watch } });
+  }
+
+  function letGo(uid: string): void {
+    const process = boxes.get(uid)?.process;
+    process?.watch[Symbol.dispose]();
+    process?.pidFd.close();
+  }
+
+  function signal(uid: string, name: NodeJS.Signals): void {
+    const process = boxes.get(uid)?.process;
+    if (process !== undefined) {
+      sendSignal(process.pidFd, name);
+    }
+  }
 
   /** What the runtime lists, after a start that an earlier process had under way has come to an end. */
   async function settledSandboxes() {
@@ -100,12 +138,7 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
         await deleteSandbox(settings.sandbox, sandbox.id);
         continue;
       }
-      const process = sandbox.status === 'stopped' ? undefined : await identifyProcess(sandbox.pid);
-      boxes.set(sandbox.id, {
-        state: process === undefined ? 'exited' : 'running',
-        process,
-        startedAtMs: Date.parse(sandbox.created),
-      });
+      track(sandbox.id, sandbox.status === 'stopped' ? 0 : sandbox.pid, Date.parse(sandbox.created));
     }
     for (const uid of await halfMade(settings.sandbox.runDir)) {
       uids.add(uid);
@@ -138,6 +171,7 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
       Promise.all(launcher.devices.map(findDevice)),
       options.hostFacts(launcher.devices.includes('/dev/kvm')),
     ]);
+    begun.add(pod.uid);
     const pid = await startSandbox(
       sandbox,
       {
@@ -167,8 +201,7 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
       facts,
       logPath(pod.uid),
     );
-    const process = await identifyProcess(pid);
-    boxes.set(pod.uid, { state: process === undefined ? 'exited' : 'running', process, startedAtMs: Date.now() });
+    track(pod.uid, pid, Date.now());
     return net.ips;
   }
 
@@ -191,30 +224,16 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
     box: (uid) => boxes.get(uid),
     start,
     addresses: async (pod) => (await network.setup(pod)).ips,
-    async requestStop(uid) {
-      const process_ = boxes.get(uid)?.process;
-      if (process_ !== undefined && (await isAlive(process_))) {
-        process.kill(process_.pid, 'SIGTERM');
-      }
-    },
-    async kill(uid) {
-      const process_ = boxes.get(uid)?.process;
-      if (process_ !== undefined && (await isAlive(process_))) {
-        // The end of PID 1 ends every process of its PID namespace.
-        process.kill(process_.pid, 'SIGKILL');
-      }
-    },
-    markExited(uid) {
-      const box = boxes.get(uid);
-      if (box !== undefined) {
-        boxes.set(uid, { ...box, state: 'exited', process: undefined });
-      }
-    },
+    requestStop: (uid) => signal(uid, 'SIGTERM'),
+    // The end of PID 1 ends every process of its PID namespace.
+    kill: (uid) => signal(uid, 'SIGKILL'),
     readExit,
     async teardown(uid) {
-      if (boxes.has(uid)) {
+      if (boxes.has(uid) || begun.has(uid)) {
         await deleteSandbox(settings.sandbox, uid);
+        letGo(uid);
         boxes.delete(uid);
+        begun.delete(uid);
       }
       await network.teardown(uid);
       await removePodDir(settings.kubeletDir, uid);
@@ -223,6 +242,12 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
       for (const uid of boxes.keys()) {
         await boundLog(logPath(uid), settings.logLimitBytes);
       }
+    },
+    close() {
+      for (const uid of boxes.keys()) {
+        letGo(uid);
+      }
+      boxes.clear();
     },
   };
 }

@@ -13,6 +13,7 @@ import { pollUntil } from '../../base/deadline.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { createMemoryClient } from '../../client/memory-client.ts';
 import { createPinnedNetworkNamespace, removePinnedNamespace } from '../../linux/namespace/namespace.ts';
+import { createReactor } from '../../linux/reactor/reactor.ts';
 import type { PodNetwork } from '../podnetwork/pod-network.ts';
 import { ensureCapabilitiesCache, launcherEnvironment } from '../sandbox/capabilities-cache.ts';
 import { hasSwapAccounting, rlimitCeilings } from '../sandbox/host-facts.ts';
@@ -47,6 +48,7 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
   let settings: PodRuntimeSettings;
   let image: string;
   const client = createMemoryClient();
+  const reactor = createReactor();
   const runtimes: AbortController[] = [];
 
   before(async () => {
@@ -69,6 +71,7 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
 
   after(async () => {
     runtimes.forEach((controller) => controller.abort());
+    reactor.close();
     const left = await listSandboxes(settings.sandbox);
     await removeSandboxRemains(settings.sandbox);
     await rm(dir, { recursive: true, force: true });
@@ -108,6 +111,7 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
       client,
       settings,
       network,
+      reactor,
       images: await openImageStore({
         dir: `${dir}/state/images`,
         runDir: `${dir}/run/images`,

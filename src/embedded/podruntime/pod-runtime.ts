@@ -14,11 +14,11 @@ import type { Controller, ReconcileResult } from '../../client/controller.ts';
 import { createEventRecorder } from '../../client/events.ts';
 import { startInformer } from '../../client/informer.ts';
 import { parseKey } from '../../client/object-key.ts';
+import type { Reactor } from '../../linux/reactor/reactor.ts';
 import type { ImageStore } from '../volumes/image-store.ts';
 import { linkedImageDirs } from '../volumes/pod-volumes.ts';
 import type { PodNetwork } from '../podnetwork/pod-network.ts';
 import { decide } from './decide.ts';
-import { startExitWatch } from './exit-watch.ts';
 import { createImagePulls } from './image-pulls.ts';
 import type { PullState } from './image-pulls.ts';
 import { createLauncherHost } from './launcher-host.ts';
@@ -35,6 +35,8 @@ export interface PodRuntimeOptions {
   readonly settings: PodRuntimeSettings;
   readonly images: ImageStore;
   readonly network: PodNetwork;
+  /** Tells of the end of sandboxes. */
+  readonly reactor: Reactor;
   readonly hostFacts: LauncherHostOptions['hostFacts'];
   readonly logger: Logger;
   /** Stops the runtime; sandboxes stay. */
@@ -60,13 +62,24 @@ const concurrency = 8;
 /** Adopts what runs, removes what has no Pod any more, then follows the API. Resolves after the adoption. */
 export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRuntime> {
   const { client, settings, images, network, logger, signal } = options;
-  const host = createLauncherHost({ settings, network, hostFacts: options.hostFacts });
+  const keyByUid = new Map<string, string>();
+  const host = createLauncherHost({
+    settings,
+    network,
+    reactor: options.reactor,
+    hostFacts: options.hostFacts,
+    onExit: (uid) => {
+      const key = keyByUid.get(uid);
+      if (key !== undefined) {
+        controller.enqueue(key);
+      }
+    },
+  });
   const pulls = createImagePulls(images);
   const events = createEventRecorder(client, { component: 'kubelet', host: settings.nodeName, logger });
   const memories = new Map<string, Memory>();
   /** Uids that are on the host while the API has no such Pod any more, by the key that will take them away. */
   const orphans = new Map<string, Set<string>>();
-  const keyByUid = new Map<string, string>();
 
   const onHost = await host.adopt();
   const informer = startInformer(client, podType, {
@@ -90,16 +103,7 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
     memories.set(uid, memory);
     return memory;
   };
-  const watch = startExitWatch((uid) => {
-    host.markExited(uid);
-    const key = keyByUid.get(uid);
-    if (key !== undefined) {
-      controller.enqueue(key);
-    }
-  }, signal);
-
   async function forget(uid: string): Promise<void> {
-    watch.unwatch(uid);
     await host.teardown(uid);
     pulls.forget(uid);
     memories.delete(uid);
@@ -127,9 +131,6 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
     const memory = memoryOf(uid);
     keyByUid.set(uid, key);
     const box = host.box(uid);
-    if (box?.state === 'running' && box.process !== undefined) {
-      watch.watch(uid, box.process);
-    }
     const read = readLauncherPod(pod, settings.launcherImage);
     const launcher = 'launcher' in read ? read.launcher : undefined;
     const isWaiting = box === undefined && pod.metadata.deletionTimestamp === undefined && !isFinished(pod);
@@ -171,10 +172,10 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
           memory.stopping = true;
           events.record({ object: pod, type: 'Normal', reason: 'Killing', message: 'Stopping container compute' });
         }
-        await host.requestStop(uid);
+        host.requestStop(uid);
         return { requeueAfterMs: action.againInMs };
       case 'kill':
-        await host.kill(uid);
+        host.kill(uid);
         return undefined;
       case 'report-exit':
         await reportExit(pod, uid);
@@ -192,7 +193,6 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
         return undefined;
       case 'clean':
         if (memory.cleaned !== true) {
-          watch.unwatch(uid);
           await host.teardown(uid);
           pulls.forget(uid);
           memory.cleaned = true;
@@ -269,12 +269,6 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
       });
       throw error;
     }
-    const box = host.box(identity.uid);
-    if (box?.process === undefined) {
-      await reportExit(pod, identity.uid);
-      return;
-    }
-    watch.watch(identity.uid, box.process);
     events.record({
       object: pod,
       type: 'Normal',
@@ -356,7 +350,7 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
       await controller.idle();
       await events.flush();
     },
-    closed: controller.closed,
+    closed: controller.closed.finally(() => host.close()),
   };
 }
 
