@@ -24,12 +24,13 @@ export function applyPatch(type: PatchType, current: KubeObject, patch: unknown,
       return applyJsonPatch(current, patch);
     case 'merge':
       requireObject(patch);
-      return applyMergePatch(current, patch);
+      // A clone, as the result shares parts with `current` and later steps change it in place.
+      return structuredClone(applyMergePatch(current, patch));
     case 'strategic':
       if (!strategicAllowed) {
         throw unsupportedMediaType([patchTypes.json, patchTypes.merge]);
       }
-      return applyStrategicMergePatch(current, requireObject(patch));
+      return structuredClone(applyStrategicMergePatch(current, requireObject(patch)));
   }
 }
 

@@ -1,0 +1,30 @@
+/** All built-in kinds. */
+import type { ResourceDefinition } from '../resource.ts';
+import { accessReviewDefinitions } from './access-review.ts';
+import { crdDefinition } from './crd.ts';
+import type { BuiltinSchemas } from './define.ts';
+import { eventDefinitions } from './event.ts';
+import { nodeDefinition } from './node.ts';
+import {
+  configMapDefinition,
+  leaseDefinition,
+  namespaceDefinition,
+  secretDefinition,
+  serviceAccountDefinition,
+} from './plain.ts';
+import { podDefinition } from './pod.ts';
+
+export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[] {
+  return [
+    configMapDefinition(schemas),
+    ...eventDefinitions(schemas),
+    namespaceDefinition(schemas),
+    nodeDefinition(schemas),
+    podDefinition(schemas),
+    secretDefinition(schemas),
+    serviceAccountDefinition(schemas),
+    leaseDefinition(schemas),
+    crdDefinition(schemas),
+    ...accessReviewDefinitions(schemas),
+  ];
+}

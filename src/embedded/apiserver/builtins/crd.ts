@@ -1,0 +1,128 @@
+/** The CustomResourceDefinition kind itself. What it makes is in ../crd. */
+import { invalidField, requiredField } from '../../../apimachinery/field-error.ts';
+import type { FieldError } from '../../../apimachinery/field-error.ts';
+import type { KubeObject } from '../../../apimachinery/object.ts';
+import { errorMessage } from '../../../base/errors.ts';
+import { buildDefinition } from '../crd/definition.ts';
+import { crdCleanupFinalizer } from '../crd/types.ts';
+import type { CustomResourceDefinition } from '../crd/types.ts';
+import { nameProblem } from '../metadata.ts';
+import type { ResourceDefinition } from '../resource.ts';
+import { column, defineBuiltin } from './define.ts';
+import type { BuiltinSchemas } from './define.ts';
+
+export function crdDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+  return defineBuiltin(
+    {
+      group: 'apiextensions.k8s.io',
+      resource: 'customresourcedefinitions',
+      kind: 'CustomResourceDefinition',
+      namespaced: false,
+      shortNames: ['crd', 'crds'],
+      categories: ['api-extensions'],
+      hasStatus: true,
+      columns: [column<KubeObject>('Created At', (object) => object.metadata.creationTimestamp)],
+      strategy: {
+        hasGeneration: true,
+        prepareForCreate(object) {
+          prepare(object);
+          object.metadata.finalizers = [...new Set([...(object.metadata.finalizers ?? []), crdCleanupFinalizer])];
+        },
+        prepareForUpdate: prepare,
+        validate,
+        validateUpdate(object, old) {
+          const before = (old as CustomResourceDefinition).spec;
+          const { spec } = object as CustomResourceDefinition;
+          const errors: FieldError[] = [];
+          if (spec.group !== before.group) {
+            errors.push(invalidField('spec.group', spec.group, 'field is immutable'));
+          }
+          if (spec.scope !== before.scope) {
+            errors.push(invalidField('spec.scope', spec.scope, 'field is immutable'));
+          }
+          return errors;
+        },
+      },
+    },
+    schemas,
+  );
+}
+
+function prepare(object: KubeObject): void {
+  const { spec } = object as Partial<CustomResourceDefinition>;
+  if (typeof spec?.names?.kind === 'string') {
+    spec.names.singular ??= spec.names.kind.toLowerCase();
+    spec.names.listKind ??= `${spec.names.kind}List`;
+    spec.conversion ??= { strategy: 'None' };
+  }
+}
+
+function validate(object: KubeObject): FieldError[] {
+  const crd = object as CustomResourceDefinition;
+  const spec = crd.spec as CustomResourceDefinition['spec'] | undefined;
+  if (
+    typeof spec?.group !== 'string' ||
+    typeof spec.names?.plural !== 'string' ||
+    typeof spec.names.kind !== 'string' ||
+    !Array.isArray(spec.versions)
+  ) {
+    return [requiredField('spec', 'group, names.plural, names.kind and versions are required')];
+  }
+  const errors: FieldError[] = [];
+  if (crd.metadata.name !== `${spec.names.plural}.${spec.group}`) {
+    errors.push(invalidField('metadata.name', crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+  }
+  for (const [field, value] of [
+    ['spec.group', spec.group],
+    ['spec.names.plural', spec.names.plural],
+  ] as const) {
+    const problem = nameProblem(value, 'subdomain');
+    if (problem !== undefined) {
+      errors.push(invalidField(field, value, problem));
+    }
+  }
+  if (!spec.group.includes('.')) {
+    errors.push(invalidField('spec.group', spec.group, 'should be a domain with at least one dot'));
+  }
+  if (spec.scope !== 'Namespaced' && spec.scope !== 'Cluster') {
+    errors.push({
+      type: 'NotSupported',
+      field: 'spec.scope',
+      badValue: spec.scope,
+      detail: 'supported values: "Cluster", "Namespaced"',
+    });
+  }
+  const strategy = spec.conversion?.strategy ?? 'None';
+  if (strategy !== 'None') {
+    errors.push(invalidField('spec.conversion.strategy', strategy, 'this server converts by None only'));
+  }
+  if (spec.versions.filter((version) => version.storage).length !== 1) {
+    errors.push(
+      invalidField('spec.versions', spec.versions.length, 'must have exactly one version marked as storage version'),
+    );
+  } else if (errors.length === 0) {
+    errors.push(...validateBuild(crd));
+  }
+  return errors;
+}
+
+/** Schemas, columns and paths are right when a definition can be built from them. */
+function validateBuild(crd: CustomResourceDefinition): FieldError[] {
+  for (const [index, version] of crd.spec.versions.entries()) {
+    if (version.schema?.openAPIV3Schema === undefined) {
+      return [requiredField(`spec.versions[${index}].schema.openAPIV3Schema`, 'schemas are required')];
+    }
+  }
+  try {
+    buildDefinition(crd);
+    return [];
+  } catch (error) {
+    return [
+      invalidField(
+        'spec.versions',
+        crd.spec.versions.map((version) => version.name),
+        errorMessage(error),
+      ),
+    ];
+  }
+}

@@ -1,0 +1,76 @@
+/** Short form for the definitions of built-in kinds. */
+import type { KubeObject } from '../../../apimachinery/object.ts';
+import type { CompiledSchema, PrinterColumn, ResourceDefinition, ResourceVersion, Strategy } from '../resource.ts';
+import { storagePrefix } from '../resource.ts';
+
+export interface BuiltinOptions {
+  readonly group: string;
+  readonly version?: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly columns?: readonly PrinterColumn[];
+  readonly hasStatus?: boolean;
+  readonly strategy?: Strategy;
+  readonly storagePrefix?: string;
+  readonly fromStorage?: ResourceVersion['fromStorage'];
+  readonly toStorage?: ResourceVersion['toStorage'];
+}
+
+/** How a built-in kind gets its schema: `source` feeds OpenAPI documents, `compiled` checks objects. */
+export interface BuiltinSchema {
+  readonly source: object;
+  readonly compiled?: CompiledSchema;
+}
+
+export type BuiltinSchemas = (group: string, version: string, kind: string) => BuiltinSchema | undefined;
+
+const openSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as const;
+
+export function defineBuiltin(options: BuiltinOptions, schemas: BuiltinSchemas): ResourceDefinition {
+  const { group, resource, kind, namespaced, version = 'v1' } = options;
+  const schema = schemas(group, version, kind);
+  return {
+    group,
+    resource,
+    kind,
+    namespaced,
+    listKind: `${kind}List`,
+    singular: kind.toLowerCase(),
+    shortNames: options.shortNames ?? [],
+    categories: options.categories ?? [],
+    storageVersion: version,
+    storagePrefix: options.storagePrefix ?? storagePrefix(group, resource),
+    versions: [
+      {
+        name: version,
+        served: true,
+        openApiSchema: schema?.source ?? openSchema,
+        ...(schema?.compiled && { schema: schema.compiled }),
+        columns: options.columns ?? [ageColumn],
+        hasStatus: options.hasStatus ?? false,
+        ...(options.fromStorage && { fromStorage: options.fromStorage }),
+        ...(options.toStorage && { toStorage: options.toStorage }),
+      },
+    ],
+    strategy: { allowUnconditionalUpdate: true, strategicMerge: true, ...options.strategy },
+  };
+}
+
+export const ageColumn: PrinterColumn = {
+  name: 'Age',
+  type: 'date',
+  description: 'Time since the object was created.',
+  value: (object) => object.metadata.creationTimestamp,
+};
+
+/** A column read from a typed object. */
+export function column<T extends KubeObject>(
+  name: string,
+  value: (object: T) => unknown,
+  more: Partial<Omit<PrinterColumn, 'name' | 'value'>> = {},
+): PrinterColumn {
+  return { name, type: 'string', ...more, value: (object) => value(object as T) };
+}

@@ -1,0 +1,189 @@
+/** The built-in kinds that are little more than data. */
+import type { ConfigMap, Lease, Namespace, Secret } from '../../../apimachinery/core.ts';
+import { forbiddenField, invalidField } from '../../../apimachinery/field-error.ts';
+import type { FieldError } from '../../../apimachinery/field-error.ts';
+import type { KubeObject } from '../../../apimachinery/object.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { ResourceDefinition } from '../resource.ts';
+import { ageColumn, column, defineBuiltin } from './define.ts';
+import type { BuiltinSchemas } from './define.ts';
+
+type Immutable = KubeObject & { immutable?: boolean };
+
+export function namespaceDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+  return defineBuiltin(
+    {
+      group: '',
+      resource: 'namespaces',
+      kind: 'Namespace',
+      namespaced: false,
+      shortNames: ['ns'],
+      hasStatus: true,
+      columns: [column<Namespace>('Status', (namespace) => namespace.status?.phase), ageColumn],
+      strategy: {
+        nameRule: 'label',
+        subresources: ['finalize'],
+        prepareForCreate(object) {
+          const namespace = object as Namespace;
+          namespace.spec = { ...namespace.spec, finalizers: ['kubernetes'] };
+          namespace.status = { phase: 'Active' };
+          namespace.metadata.labels = {
+            ...namespace.metadata.labels,
+            'kubernetes.io/metadata.name': namespace.metadata.name,
+          };
+        },
+        prepareForUpdate(object, old) {
+          const namespace = object as Namespace;
+          const { finalizers } = (old as Namespace).spec ?? {};
+          namespace.spec = finalizers === undefined ? {} : { finalizers };
+        },
+        holdsDeletion: (object) => ((object as Namespace).spec?.finalizers ?? []).length > 0,
+        onDeletionStart(object) {
+          (object as Namespace).status = { ...(object as Namespace).status, phase: 'Terminating' };
+        },
+        fields: {
+          'status.phase': (object) => (object as Namespace).status?.phase,
+          name: (object) => object.metadata.name,
+        },
+      },
+    },
+    schemas,
+  );
+}
+
+export function secretDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+  return defineBuiltin(
+    {
+      group: '',
+      resource: 'secrets',
+      kind: 'Secret',
+      namespaced: true,
+      columns: [
+        column<Secret>('Type', (secret) => secret.type),
+        column<Secret>('Data', (secret) => Object.keys(secret.data ?? {}).length, { type: 'integer' }),
+        ageColumn,
+      ],
+      strategy: {
+        prepareForCreate: prepareSecret,
+        prepareForUpdate: prepareSecret,
+        validate: validateSecret,
+        validateUpdate(object, old) {
+          const changed = (object as Secret).type !== (old as Secret).type;
+          const typeErrors = changed ? [invalidField('type', (object as Secret).type, 'field is immutable')] : [];
+          return [...typeErrors, ...validateImmutable(object, old)];
+        },
+        fields: { type: (object) => (object as Secret).type },
+      },
+    },
+    schemas,
+  );
+}
+
+/** stringData is for writing only: its texts become data. */
+function prepareSecret(object: KubeObject): void {
+  const secret = object as Secret;
+  secret.type ??= 'Opaque';
+  if (secret.stringData !== undefined) {
+    const encoded = Object.entries(secret.stringData).map(([key, text]) => [
+      key,
+      Buffer.from(String(text)).toString('base64'),
+    ]);
+    secret.data = { ...secret.data, ...(Object.fromEntries(encoded) as Record<string, string>) };
+    delete secret.stringData;
+  }
+}
+
+function validateSecret(object: KubeObject): FieldError[] {
+  const { data = {} } = object as Secret;
+  const errors = validateKeys('data', data);
+  for (const [key, value] of Object.entries(data ?? {})) {
+    if (typeof value !== 'string' || !/^[A-Za-z0-9+/\n\r]*={0,2}[\n\r]*$/u.test(value)) {
+      errors.push(invalidField(`data[${key}]`, '<redacted>', 'must be base64'));
+    }
+  }
+  return errors;
+}
+
+export function configMapDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+  return defineBuiltin(
+    {
+      group: '',
+      resource: 'configmaps',
+      kind: 'ConfigMap',
+      namespaced: true,
+      shortNames: ['cm'],
+      columns: [
+        column<ConfigMap>(
+          'Data',
+          (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
+          { type: 'integer' },
+        ),
+        ageColumn,
+      ],
+      strategy: {
+        validate: (object) => [
+          ...validateKeys('data', (object as ConfigMap).data),
+          ...validateTexts('data', (object as ConfigMap).data),
+          ...validateKeys('binaryData', (object as ConfigMap).binaryData),
+        ],
+        validateUpdate: validateImmutable,
+      },
+    },
+    schemas,
+  );
+}
+
+function validateKeys(field: string, data: Readonly<Record<string, string>> | undefined): FieldError[] {
+  const detail = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
+  return Object.keys(data ?? {})
+    .filter((key) => !/^[-._a-zA-Z0-9]{1,253}$/u.test(key) || key === '.' || key === '..')
+    .map((key) => invalidField(`${field}[${key}]`, key, detail));
+}
+
+function validateTexts(field: string, data: Readonly<Record<string, unknown>> | undefined): FieldError[] {
+  return Object.entries(data ?? {})
+    .filter(([, value]) => typeof value !== 'string')
+    .map(([key, value]) => invalidField(`${field}.${key}`, value, 'must be a string'));
+}
+
+function validateImmutable(object: KubeObject, old: KubeObject): FieldError[] {
+  if ((old as Immutable).immutable !== true) {
+    return [];
+  }
+  const content = ({ metadata: _, ...rest }: KubeObject): unknown => rest;
+  return isDeepStrictEqual(content(object), content(old))
+    ? []
+    : [forbiddenField('data', 'field is immutable when `immutable` is set')];
+}
+
+export function leaseDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+  return defineBuiltin(
+    {
+      group: 'coordination.k8s.io',
+      resource: 'leases',
+      kind: 'Lease',
+      namespaced: true,
+      columns: [column<Lease>('Holder', (lease) => lease.spec?.holderIdentity ?? ''), ageColumn],
+    },
+    schemas,
+  );
+}
+
+export function serviceAccountDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+  return defineBuiltin(
+    {
+      group: '',
+      resource: 'serviceaccounts',
+      kind: 'ServiceAccount',
+      namespaced: true,
+      shortNames: ['sa'],
+      columns: [
+        column<KubeObject & { secrets?: unknown[] }>('Secrets', (account) => account.secrets?.length ?? 0, {
+          type: 'integer',
+        }),
+        ageColumn,
+      ],
+    },
+    schemas,
+  );
+}

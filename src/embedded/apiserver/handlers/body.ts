@@ -1,0 +1,50 @@
+/** Reading request bodies, bounded. */
+import type { IncomingMessage } from 'node:http';
+import { badRequest, tooLarge, unsupportedMediaType } from '../../../apimachinery/status.ts';
+import { errorMessage } from '../../../base/errors.ts';
+import { parseJson, refusePrototypeKeys } from '../json.ts';
+import { limits } from '../limits.ts';
+import { parseMediaType } from '../negotiate.ts';
+
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const message = `the request body is larger than ${limits.bodyBytes} bytes`;
+  if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes) {
+    throw tooLarge(message);
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > limits.bodyBytes) {
+      throw tooLarge(message);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** JSON or YAML by `Content-Type`; undefined without a body. */
+export async function readValue(request: IncomingMessage): Promise<unknown> {
+  const { type } = parseMediaType(request.headers['content-type'] ?? 'application/json');
+  const isYaml = type === 'application/yaml';
+  const bytes = await readBody(request);
+  if (bytes.length === 0) {
+    return undefined;
+  }
+  if (!isYaml && type !== 'application/json' && type !== '') {
+    throw unsupportedMediaType(['application/json', 'application/yaml']);
+  }
+  return isYaml ? parseYaml(bytes) : parseJson(bytes);
+}
+
+export async function parseYaml(bytes: Buffer): Promise<unknown> {
+  const { parse } = await import('yaml');
+  let value: unknown;
+  try {
+    value = parse(bytes.toString('utf8'), { maxAliasCount: 100, schema: 'core' });
+  } catch (error) {
+    throw badRequest(`the object provided is not valid YAML: ${errorMessage(error)}`);
+  }
+  refusePrototypeKeys(value);
+  return value;
+}

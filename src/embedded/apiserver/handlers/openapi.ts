@@ -1,0 +1,139 @@
+/** /openapi/v2 and /openapi/v3. The documents are built at first use and kept until the served resources change. */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { notAcceptable, unknownPath } from '../../../apimachinery/status.ts';
+import { parseAccept } from '../negotiate.ts';
+import type { Registry } from '../registry.ts';
+import { allVerbs, apiVersionOf } from '../resource.ts';
+import type { DelegatedGroup } from '../types.ts';
+import { sendBytes, sendJson } from './respond.ts';
+
+/** What the document builders are told of a resource. */
+export interface OpenApiResource {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly resource: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly schema: object;
+  readonly subresources: readonly string[];
+}
+
+export interface OpenApiBuilders {
+  buildOpenApiV2(resources: readonly OpenApiResource[]): object;
+  /** As gnostic's protobuf, which kubectl before 1.27 insists on. */
+  encodeOpenApiV2(document: object): Uint8Array;
+  buildOpenApiV3(groupVersion: string, resources: readonly OpenApiResource[]): object;
+}
+
+export interface OpenApiHandler {
+  /** `path` begins with /openapi/. Throws NotFound or NotAcceptable. */
+  handle(path: string, request: IncomingMessage, response: ServerResponse): void;
+}
+
+const protobufType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+export function createOpenApiHandler(
+  registry: Registry,
+  delegated: readonly DelegatedGroup[],
+  builders: OpenApiBuilders,
+): OpenApiHandler {
+  let generation = -1;
+  const cache = new Map<string, Buffer>();
+
+  function cached(name: string, build: () => Uint8Array): Buffer {
+    if (generation !== registry.generation) {
+      cache.clear();
+      ({ generation } = registry);
+    }
+    const known = cache.get(name) ?? Buffer.from(build());
+    cache.set(name, known);
+    return known;
+  }
+
+  const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+  const v2Json = (): Buffer => cached('v2', () => json(builders.buildOpenApiV2(describeAll(registry))));
+
+  function v3(groupVersion: string): Buffer | undefined {
+    const resources = describeAll(registry).filter((item) => apiVersionOf(item.group, item.version) === groupVersion);
+    if (resources.length > 0) {
+      return cached(`v3 ${groupVersion}`, () => json(builders.buildOpenApiV3(groupVersion, resources)));
+    }
+    for (const { group, openapi } of delegated) {
+      for (const [version, document] of Object.entries(openapi ?? {})) {
+        if (apiVersionOf(group, version) === groupVersion) {
+          return cached(`v3 ${groupVersion}`, () => json(document));
+        }
+      }
+    }
+    return undefined;
+  }
+
+  function index(): object {
+    const served = describeAll(registry).map((item) => apiVersionOf(item.group, item.version));
+    const others = delegated.flatMap(({ group, openapi }) =>
+      Object.keys(openapi ?? {}).map((version) => apiVersionOf(group, version)),
+    );
+    const paths = [...new Set([...served, ...others])].map((groupVersion) => {
+      const path = groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
+      const hash = createHash('sha256').update(`${registry.generation} ${groupVersion}`).digest('hex').toUpperCase();
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
+    });
+    return { paths: Object.fromEntries(paths) as object };
+  }
+
+  return {
+    handle(path, request, response) {
+      if (path === '/openapi/v2') {
+        const accepted = parseAccept(request.headers.accept).map(({ type }) => type);
+        const choice = accepted.find(
+          (type) => type === protobufType || /^(?:\*|application)\/(?:\*|json)$/u.test(type),
+        );
+        if (choice === undefined) {
+          throw notAcceptable(['application/json', protobufType]);
+        }
+        if (choice === protobufType) {
+          const bytes = cached('v2 protobuf', () =>
+            builders.encodeOpenApiV2(JSON.parse(v2Json().toString('utf8')) as object),
+          );
+          sendBytes(response, 200, protobufType, bytes);
+        } else {
+          sendBytes(response, 200, 'application/json', v2Json());
+        }
+        return;
+      }
+      if (path === '/openapi/v3') {
+        sendJson(response, 200, index());
+        return;
+      }
+      const groupVersion = /^\/openapi\/v3\/apis?\/(.+)$/u.exec(path)?.[1];
+      const document = groupVersion === undefined ? undefined : v3(groupVersion);
+      if (document === undefined) {
+        throw unknownPath();
+      }
+      sendBytes(response, 200, 'application/json', document);
+    },
+  };
+}
+
+function describeAll(registry: Registry): OpenApiResource[] {
+  return registry.definitions().flatMap((definition) =>
+    definition.versions
+      .filter((version) => version.served)
+      .map((version) => ({
+        group: definition.group,
+        version: version.name,
+        kind: definition.kind,
+        resource: definition.resource,
+        namespaced: definition.namespaced,
+        verbs: definition.strategy.verbs ?? allVerbs,
+        schema: version.openApiSchema,
+        subresources: [
+          ...(version.hasStatus ? ['status'] : []),
+          ...(version.scale ? ['scale'] : []),
+          ...(definition.strategy.subresources ?? []),
+        ],
+      })),
+  );
+}

@@ -1,0 +1,289 @@
+/** Requests for objects: method and path to verb, options and form of the answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { badRequest, methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
+import { answerReview } from '../builtins/access-review.ts';
+import { bindPod } from '../builtins/pod.ts';
+import type { ApiContext, ObjectRequest } from '../context.ts';
+import { createObject } from '../create-verb.ts';
+import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
+import { isObject, parseJson } from '../json.ts';
+import { timestamp } from '../metadata.ts';
+import { parseMediaType } from '../negotiate.ts';
+import { viewObject } from '../object-view.ts';
+import type { ObjectView } from '../object-view.ts';
+import { applyPatch, patchTypes } from '../patch/apply-patch.ts';
+import type { PatchType } from '../patch/apply-patch.ts';
+import { getObject, listObjects } from '../read-verbs.ts';
+import {
+  isWatch,
+  parseDeleteOptions,
+  parseListOptions,
+  parseWatchOptions,
+  parseWriteOptions,
+} from '../request-options.ts';
+import type { ResourcePath } from '../request-path.ts';
+import { apiVersionOf } from '../resource.ts';
+import type { Authorizer, UserInfo } from '../types.ts';
+import { changeObject } from '../update-verb.ts';
+import { asObject } from '../admit.ts';
+import { readBody, readValue } from './body.ts';
+import { parseIncludeObject, presentList, presentObject, requireNegotiated } from './present.ts';
+import { sendObject, setWarnings } from './respond.ts';
+import { getScale, setScale } from './scale.ts';
+import { streamWatch } from './watch-stream.ts';
+
+export interface ResourceCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: ResourcePath;
+  readonly query: URLSearchParams;
+  readonly user: UserInfo;
+}
+
+/** The verb of the authorization model. */
+export function verbOf(method: string, path: ResourcePath, query: URLSearchParams): string {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return path.name !== undefined ? 'get' : isWatch(query) ? 'watch' : 'list';
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return path.name === undefined ? 'deletecollection' : 'delete';
+    default:
+      return method.toLowerCase();
+  }
+}
+
+export async function handleResource(context: ApiContext, authorize: Authorizer, call: ResourceCall): Promise<void> {
+  const { path, query, user, response } = call;
+  const resolved = context.registry.find(path.group, path.version, path.resource);
+  if (resolved === undefined || path.rest.length > 0) {
+    throw unknownPath();
+  }
+  const { definition, version } = resolved;
+  if (!definition.namespaced && path.namespace !== undefined) {
+    throw unknownPath();
+  }
+  const method = call.request.method ?? 'GET';
+  if (definition.namespaced && path.namespace === undefined && (path.name !== undefined || method === 'POST')) {
+    throw unknownPath();
+  }
+  if (version.deprecated === true) {
+    const text = `${apiVersionOf(definition.group, version.name)} ${definition.kind} is deprecated`;
+    setWarnings(response, [version.deprecationWarning ?? text]);
+  }
+  const request: ObjectRequest = { resolved, namespace: path.namespace, user, warnings: [] };
+  if (definition.strategy.virtual === true) {
+    if (method !== 'POST' || path.name !== undefined) {
+      throw methodNotSupported(definition, verbOf(method, path, query));
+    }
+    const review = asObject(request, await readValue(call.request));
+    await reply(call, request, 201, viewObject(answerReview(review, user, authorize) as ObjectView['object']));
+    return;
+  }
+  if (path.name === undefined) {
+    await handleCollection(context, call, request, method);
+  } else if (path.subresource === undefined) {
+    await handleObject(context, call, request, { method, name: path.name });
+  } else {
+    await handleSubresource(context, call, request, { method, name: path.name, subresource: path.subresource });
+  }
+}
+
+async function handleCollection(
+  context: ApiContext,
+  call: ResourceCall,
+  request: ObjectRequest,
+  method: string,
+): Promise<void> {
+  const { query, response } = call;
+  const form = requireNegotiated(call.request.headers.accept);
+  const include = parseIncludeObject(query);
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      if (isWatch(query)) {
+        streamWatch(context, request, parseWatchOptions(query), { response, form, include });
+      } else {
+        const list = listObjects(context, request, parseListOptions(query));
+        await sendObject(response, 200, form.mediaType, presentList(request.resolved, list, form, include));
+      }
+      return;
+    case 'POST': {
+      const options = parseWriteOptions(query);
+      const view = await createObject(context, request, await readValue(call.request), options);
+      await reply(call, request, 201, view);
+      return;
+    }
+    case 'DELETE': {
+      const options = parseDeleteOptions(query, await readValue(call.request));
+      const found = await deleteCollection(context, request, parseListOptions(query), options);
+      const list = { ...found, continue: undefined };
+      await sendObject(response, 200, form.mediaType, presentList(request.resolved, list, form, include));
+      return;
+    }
+    default:
+      throw methodNotSupported(request.resolved.definition, method);
+  }
+}
+
+async function handleObject(
+  context: ApiContext,
+  call: ResourceCall,
+  request: ObjectRequest,
+  target: { method: string; name: string },
+): Promise<void> {
+  const { query } = call;
+  const { method, name } = target;
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      if (isWatch(query)) {
+        const { response } = call;
+        const form = requireNegotiated(call.request.headers.accept);
+        const options = parseWatchOptions(query);
+        const fields = [...options.fields, { field: 'metadata.name', equal: true, value: name }];
+        streamWatch(context, request, { ...options, fields }, { response, form, include: parseIncludeObject(query) });
+        return;
+      }
+      await reply(call, request, 200, getObject(context, request, name));
+      return;
+    case 'PUT':
+    case 'PATCH':
+      await reply(call, request, 200, await writeObject(context, call, request, { ...target, subresource: undefined }));
+      return;
+    case 'DELETE': {
+      const options = parseDeleteOptions(query, await readValue(call.request));
+      const { gone, view } = await deleteObject(context, request, name, options);
+      await reply(
+        call,
+        request,
+        200,
+        gone ? viewObject(deletedStatus(request, view.object) as unknown as ObjectView['object']) : view,
+        gone,
+      );
+      return;
+    }
+    default:
+      throw methodNotSupported(request.resolved.definition, method);
+  }
+}
+
+async function writeObject(
+  context: ApiContext,
+  call: ResourceCall,
+  request: ObjectRequest,
+  target: { method: string; name: string; subresource: string | undefined },
+): Promise<ObjectView> {
+  const { name, subresource } = target;
+  const options = { ...parseWriteOptions(call.query), subresource };
+  if (target.method === 'PUT') {
+    const body = await readValue(call.request);
+    // A clone per attempt, as each attempt changes its object.
+    return changeObject(context, request, name, options, () => structuredClone(body));
+  }
+  const { type, patch } = await readPatch(call.request);
+  const strategic = request.resolved.definition.strategy.strategicMerge === true;
+  return changeObject(context, request, name, options, (current) => applyPatch(type, current, patch, strategic));
+}
+
+async function readPatch(request: IncomingMessage): Promise<{ type: PatchType; patch: unknown }> {
+  const { type: contentType } = parseMediaType(request.headers['content-type'] ?? '');
+  const bytes = await readBody(request);
+  for (const [type, name] of Object.entries(patchTypes) as [PatchType, string][]) {
+    if (name === contentType) {
+      return { type, patch: parseJson(bytes) };
+    }
+  }
+  throw unsupportedMediaType(Object.values(patchTypes));
+}
+
+async function handleSubresource(
+  context: ApiContext,
+  call: ResourceCall,
+  request: ObjectRequest,
+  target: { method: string; name: string; subresource: string },
+): Promise<void> {
+  const { method, name, subresource } = target;
+  const { definition, version } = request.resolved;
+  if (subresource === 'status' && version.hasStatus) {
+    if (method === 'GET') {
+      await reply(call, request, 200, getObject(context, request, name));
+    } else if (method === 'PUT' || method === 'PATCH') {
+      await reply(call, request, 200, await writeObject(context, call, request, target));
+    } else {
+      throw methodNotSupported(definition, method);
+    }
+    return;
+  }
+  if (subresource === 'scale' && version.scale !== undefined) {
+    const { scale } = version;
+    if (method === 'GET') {
+      await reply(call, request, 200, getScale(getObject(context, request, name).object, scale), true);
+      return;
+    }
+    if (method === 'PUT' || method === 'PATCH') {
+      const change =
+        method === 'PUT' ? { type: undefined, patch: await readValue(call.request) } : await readPatch(call.request);
+      const view = await changeObject(context, request, name, parseWriteOptions(call.query), (current) =>
+        setScale(current, scale, (shown) =>
+          change.type === undefined ? change.patch : applyPatch(change.type, shown, change.patch, false),
+        ),
+      );
+      await reply(call, request, 200, getScale(view.object, scale), true);
+      return;
+    }
+    throw methodNotSupported(definition, method);
+  }
+  if (
+    subresource === 'binding' &&
+    definition.strategy.subresources?.includes('binding') === true &&
+    method === 'POST'
+  ) {
+    await bind(context, call, request, name);
+    return;
+  }
+  throw unknownPath();
+}
+
+async function bind(context: ApiContext, call: ResourceCall, request: ObjectRequest, name: string): Promise<void> {
+  const body = await readValue(call.request);
+  const target = isObject(body) ? body['target'] : undefined;
+  const nodeName = isObject(target) ? target['name'] : undefined;
+  if (typeof nodeName !== 'string' || nodeName === '') {
+    throw badRequest('target.name: Required value');
+  }
+  await bindPodTo(context, request, name, nodeName, parseWriteOptions(call.query).dryRun);
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+  await reply(call, request, 201, viewObject(status as unknown as ObjectView['object']), true);
+}
+
+async function bindPodTo(
+  context: ApiContext,
+  request: ObjectRequest,
+  name: string,
+  nodeName: string,
+  dryRun: boolean,
+): Promise<void> {
+  const options = { ...parseWriteOptions(new URLSearchParams()), dryRun, subresource: 'binding' };
+  await changeObject(context, request, name, options, (current) => bindPod(current, nodeName, timestamp()));
+}
+
+/** `asIs`: a Status or Scale, which has no table form. */
+async function reply(
+  call: ResourceCall,
+  request: ObjectRequest,
+  code: number,
+  view: ObjectView,
+  asIs = false,
+): Promise<void> {
+  const form = requireNegotiated(call.request.headers.accept);
+  setWarnings(call.response, request.warnings);
+  const bytes = asIs ? view.bytes : presentObject(request.resolved, view, form, parseIncludeObject(call.query));
+  await sendObject(call.response, code, form.mediaType, bytes);
+}

@@ -1,0 +1,308 @@
+/** The HTTPS front: who asks, may they, and which handler it is for. */
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { badRequest, failure, forbidden, unauthorized, unknownPath } from '../../apimachinery/status.ts';
+import type { StatusError } from '../../apimachinery/status.ts';
+import { isPublicPath } from './auth.ts';
+import type { Authenticator } from './auth.ts';
+import type { ApiContext } from './context.ts';
+import { delegatedRequest, handleDelegated } from './handlers/delegated.ts';
+import {
+  aggregatedContentType,
+  aggregatedDiscovery,
+  aggregatedForm,
+  apiGroup,
+  apiGroupList,
+  apiResourceList,
+  apiVersions,
+  collectGroups,
+} from './handlers/discovery.ts';
+import type { OpenApiHandler } from './handlers/openapi.ts';
+import { handleResource, verbOf } from './handlers/resources.ts';
+import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
+import { limits } from './limits.ts';
+import { parseRequestPath } from './request-path.ts';
+import type { RequestPath } from './request-path.ts';
+import type { AuthorizationAttributes, Authorizer, DelegatedGroup, UserInfo } from './types.ts';
+import { versionInfo } from './version-info.ts';
+
+export interface HttpServerOptions {
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly clientCa: string | undefined;
+  readonly authenticate: Authenticator;
+  readonly authorize: Authorizer;
+  readonly delegated: readonly DelegatedGroup[];
+  readonly openapi: OpenApiHandler;
+}
+
+export interface HttpFront {
+  listen(options: { host: string; port: number }): Promise<{ port: number }>;
+  close(): Promise<void>;
+}
+
+interface Route {
+  readonly path: RequestPath;
+  readonly pathname: string;
+  readonly query: URLSearchParams;
+}
+
+export function createHttpFront(context: ApiContext, options: HttpServerOptions): HttpFront {
+  const server: Server = createServer({
+    cert: options.tls.cert,
+    key: options.tls.key,
+    ...(options.clientCa !== undefined && { ca: options.clientCa, requestCert: true, rejectUnauthorized: false }),
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    maxHeaderSize: limits.headerBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    headersTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: 120_000,
+    noDelay: true,
+  });
+  server.maxConnections = limits.connections;
+  server.maxRequestsPerSocket = 0;
+  const upgraded = new Set<Duplex>();
+
+  server.on('request', (request, response) => {
+    void respond(request, response);
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.on('close', () => upgraded.delete(socket));
+    socket.on('error', () => socket.destroy());
+    try {
+      upgrade(request, socket, head);
+    } catch (error) {
+      refuseUpgrade(socket, asStatusError(error));
+    }
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const code = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+    refuseUpgrade(
+      socket,
+      failure(code, code === 431 ? 'RequestHeaderFieldsTooLarge' : 'BadRequest', 'malformed HTTP request'),
+    );
+  });
+
+  function identify(request: IncomingMessage, route: Route): UserInfo {
+    const user = options.authenticate(request);
+    if (user === undefined) {
+      throw unauthorized();
+    }
+    const attributes = attributesOf(request, route);
+    const decision = options.authorize(user, attributes);
+    if (!decision.allowed) {
+      throw refusal(user, attributes);
+    }
+    return user;
+  }
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', () => response.destroy());
+    try {
+      const route = parseRoute(request);
+      if (isPublicPath(route.pathname)) {
+        handlePublic(route.pathname, request, response);
+      } else {
+        await dispatch(request, response, route, identify(request, route));
+      }
+    } catch (error) {
+      const status = asStatusError(error);
+      if ((status.status.code ?? 500) >= 500) {
+        context.logger.error(
+          { err: status.cause ?? error, method: request.method, path: pathOf(request) },
+          'request failed',
+        );
+      }
+      if (response.headersSent) {
+        response.destroy();
+      } else {
+        // What is left of the body is not read: the connection ends with the answer.
+        if (!request.complete) {
+          response.setHeader('Connection', 'close');
+        }
+        sendError(response, status);
+      }
+    }
+  }
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const route = parseRoute(request);
+    const user = identify(request, route);
+    const { path } = route;
+    const group = path.type === 'resource' ? options.delegated.find((item) => item.group === path.group) : undefined;
+    if (path.type !== 'resource' || group?.upgrade === undefined || !group.versions.includes(path.version)) {
+      throw unknownPath();
+    }
+    group.upgrade(delegatedRequest(request, path, route.query, { user, body: undefined }), socket, head, request);
+  }
+
+  async function dispatch(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: Route,
+    user: UserInfo,
+  ): Promise<void> {
+    const { path, pathname, query } = route;
+    if (path.type === 'resource') {
+      const group = options.delegated.find((item) => item.group === path.group && item.versions.includes(path.version));
+      const call = { request, response, path, query, user };
+      const own = group === undefined || context.registry.find(path.group, path.version, path.resource) !== undefined;
+      await (own ? handleResource(context, options.authorize, call) : handleDelegated(group, call));
+    } else if (path.type === 'other') {
+      if (!/^\/openapi\//u.test(pathname)) {
+        throw unknownPath();
+      }
+      options.openapi.handle(path.path, request, response);
+    } else {
+      discover(path, request, response);
+    }
+  }
+
+  function discover(
+    path: Exclude<RequestPath, { type: 'resource' | 'other' }>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const groups = collectGroups(context.registry, options.delegated);
+    const form = aggregatedForm(request.headers.accept);
+    switch (path.type) {
+      case 'api':
+      case 'apis': {
+        if (form !== undefined) {
+          const shown = groups.filter(({ group }) => (group === '') === (path.type === 'api'));
+          sendBytes(
+            response,
+            200,
+            aggregatedContentType(form),
+            Buffer.from(JSON.stringify(aggregatedDiscovery(shown, form))),
+          );
+        } else {
+          const address = request.headers.host ?? '';
+          sendJson(response, 200, path.type === 'api' ? apiVersions(groups, address) : apiGroupList(groups));
+        }
+        return;
+      }
+      case 'group':
+      case 'groupVersion': {
+        const group = groups.find((candidate) => candidate.group === path.group);
+        if (group === undefined) {
+          throw unknownPath();
+        }
+        if (path.type === 'group') {
+          sendJson(response, 200, apiGroup(group));
+          return;
+        }
+        const version = group.versions.find(({ name }) => name === path.version);
+        if (version === undefined) {
+          throw unknownPath();
+        }
+        sendJson(response, 200, apiResourceList(path.group, path.version, version.resources));
+        return;
+      }
+      case 'malformed':
+        throw badRequest('malformed URL path');
+    }
+  }
+
+  return {
+    async listen({ host, port }) {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host, port, backlog: 512 }, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      });
+      return { port: (server.address() as AddressInfo).port };
+    },
+    async close() {
+      for (const socket of upgraded) {
+        socket.destroy();
+      }
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function parseRoute(request: IncomingMessage): Route {
+  const url = request.url ?? '/';
+  if (url.length > limits.urlBytes) {
+    throw failure(414, 'RequestURITooLong', 'the URL is too long');
+  }
+  if (!url.startsWith('/')) {
+    throw badRequest('malformed URL path');
+  }
+  const [pathname = '/', search = ''] = url.split('?', 2);
+  const path = parseRequestPath(pathname);
+  if (path.type === 'malformed') {
+    throw badRequest('malformed URL path');
+  }
+  return { path, pathname, query: new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : search) };
+}
+
+function handlePublic(pathname: string, request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    throw failure(405, 'MethodNotAllowed', 'only GET is supported here');
+  }
+  if (pathname.startsWith('/version')) {
+    sendJson(response, 200, versionInfo);
+    return;
+  }
+  const verbose = (request.url ?? '').includes('verbose');
+  const text = verbose ? `[+]ping ok\n[+]store ok\n${pathname.slice(1)} check passed\n` : 'ok';
+  sendBytes(response, 200, 'text/plain; charset=utf-8', Buffer.from(text));
+}
+
+function attributesOf(request: IncomingMessage, { path, pathname, query }: Route): AuthorizationAttributes {
+  if (path.type !== 'resource') {
+    const verb = request.method === 'HEAD' ? 'get' : (request.method ?? 'get').toLowerCase();
+    return { verb, group: '', resource: '', subresource: '', namespace: '', name: '', path: pathname };
+  }
+  return {
+    verb: verbOf(request.method ?? 'GET', path, query),
+    group: path.group,
+    resource: path.resource,
+    subresource: path.subresource ?? '',
+    namespace: path.namespace ?? '',
+    name: path.name ?? '',
+    path: '',
+  };
+}
+
+function refusal(user: UserInfo, attributes: AuthorizationAttributes): StatusError {
+  const { verb, group, resource, subresource, namespace, name, path } = attributes;
+  if (resource === '') {
+    return failure(
+      403,
+      'Forbidden',
+      `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}`,
+      {},
+    );
+  }
+  const full = subresource === '' ? resource : `${resource}/${subresource}`;
+  const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
+  const why = `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}`;
+  return forbidden({ group, resource }, name, why);
+}
+
+function refuseUpgrade(socket: Duplex, error: StatusError): void {
+  const { code = 500 } = error.status;
+  const body = JSON.stringify(error.status);
+  if (socket.writable) {
+    const head = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: application/json\r\n`;
+    socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  }
+  (socket as Socket).destroySoon?.();
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?', 1)[0]?.slice(0, 512) ?? '';
+}

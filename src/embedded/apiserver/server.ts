@@ -1,0 +1,97 @@
+/** The API server put together. */
+import type { KubeObject } from '../../apimachinery/object.ts';
+import { isAlreadyExists } from '../../apimachinery/status.ts';
+import { namespaceType } from '../../apimachinery/core.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { KubeClient } from '../../client/client.ts';
+import type { Store } from '../store/store.ts';
+import { authorizeMasters, createAuthenticator } from './auth.ts';
+import type { StaticToken } from './auth.ts';
+import { builtinDefinitions } from './builtins/builtins.ts';
+import type { BuiltinSchemas } from './builtins/define.ts';
+import type { ApiContext } from './context.ts';
+import { startCrdLifecycle } from './crd/lifecycle.ts';
+import { createOpenApiHandler } from './handlers/openapi.ts';
+import type { OpenApiBuilders } from './handlers/openapi.ts';
+import { createHttpFront } from './http-server.ts';
+import { createInProcessClient } from './in-process-client.ts';
+import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
+import { createRegistry } from './registry.ts';
+import type { ResourceDefinition } from './resource.ts';
+import type { AdmissionPlugin, Authorizer, DelegatedGroup, UserInfo } from './types.ts';
+import { internalUser } from './types.ts';
+
+export interface ApiServerOptions {
+  /** Stays the caller's: close it after the server. */
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly auth?: {
+    /** PEM of the CA that signs client certificates. */
+    readonly clientCa?: string;
+    readonly tokens?: readonly StaticToken[];
+    /** system:masters may do everything, unless given. */
+    readonly authorize?: Authorizer;
+  };
+  readonly admission?: readonly AdmissionPlugin[];
+  readonly delegated?: readonly DelegatedGroup[];
+  /** Kinds besides the built-in ones. */
+  readonly builtins?: readonly ResourceDefinition[];
+  readonly schemas?: BuiltinSchemas;
+  readonly openapi?: OpenApiBuilders;
+}
+
+export interface ApiServer {
+  /** In process, as system:masters. Works before `listen`. */
+  readonly client: KubeClient;
+  clientFor(user: UserInfo): KubeClient;
+  /** Port 0 takes a free one. */
+  listen(options: { host?: string; port: number }): Promise<{ port: number }>;
+  /** Ends watches and connections, waits for work in flight. */
+  close(): Promise<void>;
+}
+
+const initialNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const registry = createRegistry();
+  const schemas = options.schemas ?? (await import('./builtins/schemas.ts')).builtinSchemas;
+  for (const definition of [...builtinDefinitions(schemas), ...(options.builtins ?? [])]) {
+    registry.register(definition);
+  }
+  const { store, logger, admission = [], delegated = [], auth = {} } = options;
+  const context: ApiContext = { store, registry, admission, logger };
+  const crds = startCrdLifecycle(context);
+  const namespaces = startNamespaceLifecycle(context);
+  const client = createInProcessClient(context, internalUser);
+  await Promise.all(initialNamespaces.map((name) => ensureNamespace(client, name)));
+  const builders = options.openapi ?? (await import('./handlers/openapi-builders.ts')).openApiBuilders;
+  const front = createHttpFront(context, {
+    tls: options.tls,
+    clientCa: auth.clientCa,
+    authenticate: createAuthenticator(auth.tokens ?? []),
+    authorize: auth.authorize ?? authorizeMasters,
+    delegated,
+    openapi: createOpenApiHandler(registry, delegated, builders),
+  });
+  return {
+    client,
+    clientFor: (user) => createInProcessClient(context, user),
+    listen: ({ host = '127.0.0.1', port }) => front.listen({ host, port }),
+    async close() {
+      await front.close();
+      await Promise.all([crds.close(), namespaces.close()]);
+    },
+  };
+}
+
+async function ensureNamespace(client: KubeClient, name: string): Promise<void> {
+  const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+  try {
+    await client.create(namespaceType, namespace);
+  } catch (error) {
+    if (!isAlreadyExists(error)) {
+      throw error;
+    }
+  }
+}
