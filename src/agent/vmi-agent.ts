@@ -91,7 +91,7 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
         return { requeueAfterMs: 0 };
       case 'publishEnded': {
         await publish(vmi, endedStatus(vmi, action, Date.now()));
-        context.step(vmi, `ended: ${action.reason}`);
+        context.step(vmi, 'ended');
         context.events.record({
           object: vmi,
           type: action.phase === 'Failed' ? 'Warning' : 'Normal',

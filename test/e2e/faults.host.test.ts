@@ -17,7 +17,7 @@ import {
 
 const skip = missingForHostTests() ?? false;
 
-/** Names of the steps in a VM's start at which vmlet can be killed (src/cmd/steps.ts). */
+/** Names of the steps in a VM's start at which vmlet can be killed (failpoint() in the sources). */
 const startSteps = [
   'admitted',
   'pod created',

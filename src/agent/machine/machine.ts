@@ -12,13 +12,16 @@ import {
 } from '../../libvirt/domain/flags.ts';
 import { connectUnixBeneath } from '../../linux/socket/unix.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
-import { domainName } from '../../vm/machine/domain/identity.ts';
+import { domainMetadataPrefix, domainName } from '../../vm/machine/domain/identity.ts';
+import { serialSocketName } from '../../vm/machine/domain/compile-domain.ts';
+import { parseDomainXml, type ObservedDomain } from '../../libvirt/xml/parse-domain.ts';
+import { launcherMounts } from '../../vm/launcher/names.ts';
 import { SerialConsole } from '../console/serial-console.ts';
 import { startAddressServers, type AddressServers } from '../network/address-servers.ts';
 import type { VmNetwork } from '../network/vm-network.ts';
 import type { AgentContext } from '../context.ts';
 import type { DomainObservation } from './decide.ts';
-import { openSandboxLink, type SandboxLink } from './sandbox-link.ts';
+import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
 import { prepareMachine } from './prepare.ts';
 
 /** Starting QEMU pulls in firmware and devices; far longer than any healthy start takes. */
@@ -33,6 +36,7 @@ export class Machine {
   #link: SandboxLink | undefined;
   #network: VmNetwork | undefined;
   #servers: AddressServers | undefined;
+  #live: ObservedDomain | undefined;
   shutdownAskedAtMs: number | undefined;
 
   constructor(options: { context: AgentContext; podUid: string; logger: Logger; onChange: () => void }) {
@@ -66,6 +70,16 @@ export class Machine {
     }
     const domain = await this.#domain(link, vmi);
     return domain === undefined ? { state: 'absent', reason: 'unknown' } : link.connection.domainState(domain);
+  }
+
+  /** The live definition, as libvirt has it; read once per connection. */
+  async describe(vmi: VirtualMachineInstance): Promise<ObservedDomain> {
+    if (this.#live === undefined) {
+      const link = this.#requireLink();
+      const domain = await this.#requireDomain(link, vmi);
+      this.#live = parseDomainXml(await link.connection.domainXml(domain), domainMetadataPrefix);
+    }
+    return this.#live;
   }
 
   /** Everything that a running guest needs from the agent's process; safe to call again and again. */
@@ -143,11 +157,12 @@ export class Machine {
     if (this.console.attached || vmi.spec.domain.devices.autoattachSerialConsole === false) {
       return;
     }
-    const link = this.#requireLink();
-    const path = `var/run/kubevirt-private/${vmi.metadata.uid}/virt-serial0`;
     try {
-      // The last part may be anything that a guest in control of QEMU puts there: links are refused on the way.
-      const { socket } = await connectUnixBeneath(link.root, path.replace(/^var\/run\//, 'run/'));
+      // What stands there may be anything that a guest in control of QEMU puts there: links are refused on the way.
+      const { socket } = await connectUnixBeneath(
+        emptyDirPath(this.#context.kubeletDir, this.#podUid, launcherMounts.private.volume),
+        `${vmi.metadata.uid}/${serialSocketName}`,
+      );
       this.console.attach(socket);
     } catch (error) {
       this.#logger.warn({ error: errorMessage(error) }, 'no serial console');
@@ -199,6 +214,7 @@ export class Machine {
       return;
     }
     this.#link = undefined;
+    this.#live = undefined;
     // The address servers' sockets and the console stay: they belong to the network namespace and to QEMU.
     link.netns.close();
     link.root.close();

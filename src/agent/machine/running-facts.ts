@@ -1,6 +1,7 @@
 /** Reads what a Running status tells, from libvirt and from what the agent set up itself. */
 import type { InterfaceStatus, VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 import type { BoundInterface } from '../../vm/bindings/types.ts';
+import { formatBytes } from '../../apimachinery/quantity.ts';
 import type { AgentContext } from '../context.ts';
 import type { Machine } from './machine.ts';
 import type { RunningFacts } from './status.ts';
@@ -15,13 +16,15 @@ export async function observeRunning(
   if (domain === undefined || machine.network === undefined) {
     return undefined;
   }
+  const live = await machine.describe(vmi);
+  const targets = new Map(live.disks.map((disk) => [disk.alias, disk.target]));
   return {
     domain,
     interfaces: machine.network.interfaces.map(interfaceStatus),
-    volumes: (vmi.spec.volumes ?? []).map((volume) => ({ name: volume.name, target: machine.diskTarget(volume.name) })),
-    machineType: vmi.spec.domain.machine?.type,
+    volumes: (vmi.spec.volumes ?? []).map((volume) => ({ name: volume.name, target: targets.get(volume.name) ?? '' })),
+    machineType: live.machine,
     emulationReason: context.emulationReason,
-    guestMemory: vmi.spec.domain.memory?.guest ?? vmi.spec.domain.resources?.requests?.['memory'],
+    guestMemory: formatBytes(live.memoryBytes),
   };
 }
 
