@@ -12,6 +12,8 @@ import { errorMessage } from '../../base/errors.ts';
 export const plainSubprotocol = 'plain.kubevirt.io';
 /** Largest message from a client; a terminal sends far less. */
 const maxMessageBytes = 1024 * 1024;
+/** A client that vanished while the guest takes no input is noticed only by writing to it. */
+const keepAliveMs = 10_000;
 
 const server = new WebSocketServer({
   noServer: true,
@@ -67,11 +69,20 @@ export function carry(webSocket: WebSocket, stream: Duplex): void {
       stream.once('drain', () => webSocket.resume());
     }
   });
+  const keepAlive = setInterval(() => webSocket.ping(), keepAliveMs);
+  const end = (code: number): void => {
+    // A paused WebSocket would not read the client's answer to the close.
+    webSocket.resume();
+    webSocket.close(code);
+  };
   webSocket.on('error', () => stream.destroy());
-  webSocket.on('close', () => stream.destroy());
-  stream.on('error', () => webSocket.close(1011, 'the stream failed'));
-  stream.on('close', () => webSocket.close(1000));
-  stream.on('end', () => webSocket.close(1000));
+  webSocket.on('close', () => {
+    clearInterval(keepAlive);
+    stream.destroy();
+  });
+  stream.on('error', () => end(1011));
+  stream.on('end', () => end(1000));
+  stream.on('close', () => end(1000));
   stream.on('data', (chunk: Buffer) => {
     stream.pause();
     webSocket.send(chunk, { binary: true }, (error) => {
