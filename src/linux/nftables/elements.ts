@@ -69,7 +69,7 @@ export function toRawElements(set: NftSet): RawElement[] {
 /** Puts starts and ends together again; sorted by key. */
 export function fromRawElements(set: SetShape, raw: readonly RawElement[]): SetElement[] {
   if (!isInterval(set) || set.key.length > 1) {
-    return raw.map(({ intervalEnd: _, ...element }) => element).sort(byKey);
+    return raw.map(withoutMark).sort(byKey);
   }
   const elements: SetElement[] = [];
   let open: SetElement | undefined;
@@ -92,6 +92,11 @@ export function fromRawElements(set: SetShape, raw: readonly RawElement[]): SetE
   }
   close(undefined);
   return elements;
+}
+
+function withoutMark(raw: RawElement): SetElement {
+  const { intervalEnd, ...element } = raw;
+  return intervalEnd === undefined ? raw : element;
 }
 
 function byKey(a: SetElement, b: SetElement): number {

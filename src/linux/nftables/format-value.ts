@@ -1,0 +1,143 @@
+import { decodeIpAddress, decodeMacAddress } from '../netlink/ip-address.ts';
+import { type Field, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from './fields.ts';
+import { fieldLengths } from './set-types.ts';
+import type { SetElement, SetType, Verdict } from './types.ts';
+import { ctStateBits, ctStatusBits } from './values.ts';
+
+/** How a value is printed; `raw` as a hexadecimal number. */
+export type ValueKind = Field['kind'] | 'fib type' | 'ct status' | 'raw';
+
+/** What a register holds: the name of what was loaded, or a constant. */
+export interface Operand {
+  readonly text: string;
+  readonly kind: ValueKind;
+  /** Hexadecimal, of a constant. */
+  readonly constant?: string;
+  readonly mask?: string;
+  /** Of an address field of which only the first bytes were loaded. */
+  readonly fullDigits?: number;
+}
+
+const protocolNames = new Map([
+  [IPPROTO_ICMP, 'icmp'],
+  [IPPROTO_TCP, 'tcp'],
+  [IPPROTO_UDP, 'udp'],
+  [IPPROTO_ICMPV6, 'ipv6-icmp'],
+  [IPPROTO_SCTP, 'sctp'],
+]);
+const etherTypeNames = new Map([
+  ['0800', 'ip'],
+  ['0806', 'arp'],
+  ['8100', 'vlan'],
+  ['86dd', 'ip6'],
+]);
+const nfprotoNames = new Map([
+  ['02', 'ipv4'],
+  ['0a', 'ipv6'],
+]);
+/** RTN_... of linux/rtnetlink.h by nft's names. */
+const fibTypes = [
+  'unspec',
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+] as const;
+
+function hostUint32(hex: string): number {
+  const bytes = Buffer.from(hex.padEnd(8, '0'), 'hex');
+  return bytes.readUInt32LE(0);
+}
+
+/** Text in nft's language of a hexadecimal value. A value that does not fit its kind is printed raw. */
+export function formatValue(kind: ValueKind, hex: string): string {
+  const raw = `0x${hex || '0'}`;
+  switch (kind) {
+    case 'ipv4_addr':
+    case 'ipv6_addr':
+      return hex.length === 8 || hex.length === 32 ? decodeIpAddress(Buffer.from(hex, 'hex')) : raw;
+    case 'ether_addr':
+      return decodeMacAddress(Buffer.from(hex, 'hex'));
+    case 'ifname': {
+      const name = Buffer.from(hex, 'hex').toString().replace(/\0.*$/s, '');
+      return JSON.stringify(hex.length < 32 ? `${name}*` : name);
+    }
+    case 'inet_service':
+    case 'uint':
+      return String(Number(raw));
+    case 'inet_proto':
+      return protocolNames.get(Number(raw)) ?? String(Number(raw));
+    case 'ethertype':
+      return etherTypeNames.get(hex) ?? raw;
+    case 'nfproto':
+      return nfprotoNames.get(hex) ?? raw;
+    case 'fib type':
+      return fibTypes[hostUint32(hex)] ?? String(hostUint32(hex));
+    case 'ct_state':
+      return formatBits(ctStateBits, hostUint32(hex));
+    case 'ct status':
+      return formatBits(ctStatusBits, hostUint32(hex));
+    case 'mark':
+      return `0x${hostUint32(hex).toString(16).padStart(8, '0')}`;
+    case 'raw':
+      return raw;
+  }
+}
+
+function formatBits(names: Readonly<Record<string, number>>, bits: number): string {
+  const found = Object.entries(names).filter(([, bit]) => (bits & bit) !== 0);
+  const known = found.reduce((sum, [, bit]) => sum | bit, 0);
+  return known === bits && found.length > 0 ? found.map(([name]) => name).join(',') : `0x${bits.toString(16)}`;
+}
+
+/** `10.0.0.0/8` for an address and mask; undefined when the mask has holes. */
+export function formatPrefix(kind: ValueKind, value: string, mask: string): string | undefined {
+  const bits = BigInt(`0x${mask}`)
+    .toString(2)
+    .padStart(mask.length * 4, '0');
+  return /^1*0*$/.test(bits) ? `${formatValue(kind, value)}/${bits.replace(/0+$/, '').length}` : undefined;
+}
+
+export function formatVerdict(verdict: Verdict): string {
+  return 'chain' in verdict ? `${verdict.code} ${verdict.chain}` : String(verdict.code);
+}
+
+function kindOf(type: SetType): ValueKind {
+  return typeof type === 'string' ? type : 'raw';
+}
+
+/** `10.0.0.1 . 80` of a key or of a map's value. */
+export function formatKey(types: readonly SetType[], key: string, keyEnd?: string): string {
+  let at = 0;
+  const lengths = fieldLengths(types);
+  return types
+    .map((type, index) => {
+      const digits = (lengths[index] ?? 0) * 2;
+      const from = key.slice(at, at + digits);
+      const to = keyEnd?.slice(at, at + digits) ?? from;
+      at += Math.ceil(digits / 8) * 8;
+      const text = formatValue(kindOf(type), from);
+      return to === from ? text : `${text}-${formatValue(kindOf(type), to)}`;
+    })
+    .join(' . ');
+}
+
+/** `22 comment "ssh" : accept` */
+export function formatElement(
+  set: { readonly key: readonly SetType[]; readonly data?: readonly SetType[] | 'verdict' },
+  element: SetElement,
+): string {
+  const key = formatKey(set.key, element.key, element.keyEnd);
+  const timeout = element.timeoutMs === undefined ? '' : ` timeout ${element.timeoutMs}ms`;
+  const comment = element.comment === undefined ? '' : ` comment ${JSON.stringify(element.comment)}`;
+  const verdict = element.verdict === undefined ? '' : ` : ${formatVerdict(element.verdict)}`;
+  const data =
+    element.data === undefined || set.data === undefined || set.data === 'verdict'
+      ? ''
+      : ` : ${formatKey(set.data, element.data)}`;
+  return `${key}${timeout}${comment}${verdict}${data}`;
+}

@@ -1,0 +1,48 @@
+import { formatRule } from './format-rule.ts';
+import { formatElement } from './format-value.ts';
+import type { Chain, NftSet, SetType, Table } from './types.ts';
+
+/** A table as text that `nft -f` accepts; for people, not how it gets into the kernel. */
+export function formatTable(table: Table): string {
+  const lines = [
+    ...(table.comment === undefined ? [] : [`comment ${JSON.stringify(table.comment)}`]),
+    ...table.sets.filter(({ flags }) => !flags.includes('anonymous')).flatMap(formatSet),
+    ...table.chains.flatMap((chain) => formatChain(chain, table)),
+  ];
+  return `table ${table.family} ${table.name} {\n${indent(lines)}\n}\n`;
+}
+
+function indent(lines: readonly string[]): string {
+  return lines.map((line) => `\t${line}`).join('\n');
+}
+
+function typeText(types: readonly SetType[]): string {
+  return types.map((type) => (typeof type === 'string' ? type : `[type ${type.type}]`)).join(' . ');
+}
+
+function formatSet(set: NftSet): string[] {
+  const { data, flags } = set;
+  const target = data === undefined ? '' : ` : ${data === 'verdict' ? 'verdict' : typeText(data)}`;
+  const elements = set.elements.map((element) => formatElement(set, element));
+  return [
+    `${data === undefined ? 'set' : 'map'} ${set.name} {`,
+    `\ttype ${typeText(set.key)}${target}`,
+    ...(flags.length === 0 ? [] : [`\tflags ${flags.join(',')}`]),
+    ...(set.comment === undefined ? [] : [`\tcomment ${JSON.stringify(set.comment)}`]),
+    ...(elements.length === 0 ? [] : [`\telements = { ${elements.join(', ')} }`]),
+    '}',
+  ];
+}
+
+function formatChain(chain: Chain, table: Table): string[] {
+  const { base } = chain;
+  return [
+    `chain ${chain.name} {`,
+    ...(chain.comment === undefined ? [] : [`\tcomment ${JSON.stringify(chain.comment)}`]),
+    ...(base === undefined
+      ? []
+      : [`\ttype ${base.type} hook ${base.hook} priority ${base.priority}; policy ${base.policy};`]),
+    ...chain.rules.map((rule) => `\t${formatRule(rule, table)}`),
+    '}',
+  ];
+}
