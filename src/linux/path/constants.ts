@@ -6,6 +6,7 @@ export const AT_FDCWD = -100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EMPTY_PATH = 0x1000;
+export const AT_SYMLINK_FOLLOW = 0x400;
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -15,6 +16,8 @@ export const O_EXCL = 0o200;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+/** The bit alone; together with O_DIRECTORY it is what the header calls O_TMPFILE. */
+export const __O_TMPFILE = 0o20000000;
 // These two are swapped between x86 and arm (asm/fcntl.h).
 export const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = process.arch === 'arm64' ? 0o100000 : 0o400000;

@@ -4,10 +4,22 @@
  */
 import fs from 'node:fs';
 import { assert } from '../../base/assert.ts';
+import { errorCode } from '../../base/errors.ts';
 import type { Fd } from '../fd/fd.ts';
 import { check, declare } from '../ffi/ffi.ts';
-import { AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, RENAME_NOREPLACE } from './constants.ts';
-import { createFileBeneath, fdPath } from './openat2.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  O_DIRECTORY,
+  O_RDWR,
+  RENAME_NOREPLACE,
+  RESOLVE_BENEATH,
+  __O_TMPFILE,
+} from './constants.ts';
+import { createFileBeneath, fdPath, openDirectoryBeneath, openat2 } from './openat2.ts';
 
 // None of these blocks on anything but the file system. Strings are lent for the call.
 const cMkdirat = declare('int mkdirat(int directory, const char *name, unsigned int mode)');
@@ -15,6 +27,7 @@ const cUnlinkat = declare('int unlinkat(int directory, const char *name, int fla
 const cRenameat2 = declare(
   'int renameat2(int fromDirectory, const char *from, int toDirectory, const char *to, unsigned int flags)',
 );
+const cLinkat = declare('int linkat(int fromDirectory, const char *from, int toDirectory, const char *to, int flags)');
 const cFchownat = declare(
   'int fchownat(int directory, const char *name, unsigned int uid, unsigned int gid, int flags)',
 );
@@ -93,6 +106,44 @@ export function writeNewFileAt(
     unlinkAt(directory, name);
     throw error;
   }
+}
+
+/**
+ * A file of the directory's file system that has no name yet (O_TMPFILE, open(2)): nobody else can find or change it,
+ * and it vanishes if we die. `linkNewFileAt` makes it visible, whole and at once. EOPNOTSUPP on a file system without it.
+ */
+export function openUnnamedFile(directory: Fd, mode: number): Fd {
+  return openat2(directory, '.', { flags: O_RDWR | O_DIRECTORY | __O_TMPFILE, mode, resolve: RESOLVE_BENEATH });
+}
+
+/** Gives an unnamed file its name. EEXIST when the name is taken, by whatever. */
+export function linkNewFileAt(directory: Fd, name: string, file: Fd): void {
+  check(
+    cLinkat(AT_FDCWD, fdPath(file), directory.value, entry(name), AT_SYMLINK_FOLLOW),
+    'linkat',
+    label(directory, name),
+  );
+}
+
+/** Opens the directory `name`, made with this mode and owner if it is not there. A link of that name is refused. */
+export function ensureDirectoryAt(
+  directory: Fd,
+  name: string,
+  options: { readonly mode: number; readonly owner?: { readonly uid: number; readonly gid: number } },
+): Fd {
+  try {
+    return openDirectoryBeneath(directory, entry(name));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') {
+      throw error;
+    }
+  }
+  makeDirectoryAt(directory, name, options.mode);
+  const made = openDirectoryBeneath(directory, name);
+  if (options.owner !== undefined) {
+    chownFd(made, options.owner);
+  }
+  return made;
 }
 
 /** Entries of an open directory with their kind, links not followed. */

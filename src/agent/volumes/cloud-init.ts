@@ -1,0 +1,56 @@
+/** The NoCloud seed: an ISO image from which cloud-init in the guest takes its configuration. xorriso(1), -as mkisofs. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { VmletError } from '../../base/errors.ts';
+import { runTool } from './run-tool.ts';
+import { prepareFile, type PreparedFile, type VolumePlace } from './volume-file.ts';
+
+const TIMEOUT_MS = 10_000;
+const VOLUME_ID = 'cidata';
+/** A secret holds at most 1 MiB; nothing larger can come in honestly. */
+const CONTENT_BYTES_MAX = 4 * 1024 * 1024;
+/** Any fixed moment will do: equal input gives equal bytes (1980-01-01). */
+const FIXED_EPOCH_SECONDS = 315_532_800;
+
+export interface NoCloudSeedSpec {
+  readonly place: VolumePlace;
+  /** Directory that only root can read, best on a tmpfs: user data may hold secrets. */
+  readonly stagingDirectory: string;
+  /** Written as JSON, which is YAML: instance-id, local-hostname, ... */
+  readonly metaData: Readonly<Record<string, unknown>>;
+  readonly userData: string | Uint8Array;
+  readonly networkData?: string | Uint8Array;
+}
+
+/** Makes the seed unless it is there. Content never appears in arguments; staged files are gone afterwards. */
+export async function prepareNoCloudSeed(spec: NoCloudSeedSpec): Promise<PreparedFile> {
+  const files: Readonly<Record<string, string | Uint8Array>> = {
+    'meta-data': `${JSON.stringify(spec.metaData)}\n`,
+    'user-data': spec.userData,
+    ...(spec.networkData === undefined ? {} : { 'network-config': spec.networkData }),
+  };
+  const bytes = Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0);
+  if (bytes > CONTENT_BYTES_MAX) {
+    throw new VmletError('CloudInitTooLarge', `cloud-init data of ${bytes} bytes; the limit is ${CONTENT_BYTES_MAX}`);
+  }
+  return prepareFile(spec.place, async (file) => {
+    fs.mkdirSync(spec.stagingDirectory, { recursive: true, mode: 0o700 });
+    const staging = fs.mkdtempSync(path.join(spec.stagingDirectory, 'seed-'));
+    try {
+      for (const [name, content] of Object.entries(files)) {
+        fs.writeFileSync(path.join(staging, name), content, { mode: 0o444, flag: 'wx' });
+      }
+      await runTool({
+        tool: 'xorriso',
+        args: ['-as', 'mkisofs', '-quiet', '-volid', VOLUME_ID, '-joliet', '-rational-rock', '.'],
+        doing: `create the cloud-init seed ${spec.place.path}`,
+        timeoutMs: TIMEOUT_MS,
+        output: file,
+        cwd: staging,
+        env: { SOURCE_DATE_EPOCH: String(FIXED_EPOCH_SECONDS), TZ: 'UTC' },
+      });
+    } finally {
+      fs.rmSync(staging, { recursive: true, force: true });
+    }
+  });
+}
