@@ -5,6 +5,7 @@ import { errorMessage } from '../../../base/errors.ts';
 import { parseJson, refusePrototypeKeys } from '../json.ts';
 import { limits } from '../limits.ts';
 import { parseMediaType } from '../negotiate.ts';
+import { decodeKubernetesProtobuf, protobufType } from '../protobuf/kinds.ts';
 
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const message = `the request body is larger than ${limits.bodyBytes} bytes`;
@@ -23,13 +24,16 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
-/** JSON or YAML by `Content-Type`; undefined without a body. */
+/** JSON, YAML or, for some kinds, protobuf by `Content-Type`; undefined without a body. */
 export async function readValue(request: IncomingMessage): Promise<unknown> {
   const { type } = parseMediaType(request.headers['content-type'] ?? 'application/json');
   const isYaml = type === 'application/yaml';
   const bytes = await readBody(request);
   if (bytes.length === 0) {
     return undefined;
+  }
+  if (type === protobufType) {
+    return decodeKubernetesProtobuf(bytes);
   }
   if (!isYaml && type !== 'application/json' && type !== '') {
     throw unsupportedMediaType(['application/json', 'application/yaml']);

@@ -32,7 +32,12 @@ export interface OpenApiHandler {
   handle(path: string, request: IncomingMessage, response: ServerResponse): void;
 }
 
-const protobufType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** Asked for with `@`, answered with a dot: `@` is no valid media type, and newer clients parse the answer's. */
+const protobufTypes: readonly string[] = [
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+];
+const protobufAnswer = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 export function createOpenApiHandler(
   registry: Registry,
@@ -88,16 +93,16 @@ export function createOpenApiHandler(
       if (path === '/openapi/v2') {
         const accepted = parseAccept(request.headers.accept).map(({ type }) => type);
         const choice = accepted.find(
-          (type) => type === protobufType || /^(?:\*|application)\/(?:\*|json)$/u.test(type),
+          (type) => protobufTypes.includes(type) || /^(?:\*|application)\/(?:\*|json)$/u.test(type),
         );
         if (choice === undefined) {
-          throw notAcceptable(['application/json', protobufType]);
+          throw notAcceptable(['application/json', protobufAnswer]);
         }
-        if (choice === protobufType) {
+        if (protobufTypes.includes(choice)) {
           const bytes = cached('v2 protobuf', () =>
             builders.encodeOpenApiV2(JSON.parse(v2Json().toString('utf8')) as object),
           );
-          sendBytes(response, 200, protobufType, bytes);
+          sendBytes(response, 200, protobufAnswer, bytes);
         } else {
           sendBytes(response, 200, 'application/json', v2Json());
         }
