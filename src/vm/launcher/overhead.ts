@@ -3,6 +3,8 @@
  * KubeVirt's; the constants are this product's own, since a sandbox here holds one libvirt daemon, a tiny init and QEMU,
  * and none of KubeVirt's launcher processes (monitor 25, launcher 100, virtlogd 25, virtqemud 40 MiB).
  */
+import { ioThreadsOf } from '../machine/domain/io-threads.ts';
+import { TCG_TB_CACHE_MIB } from '../machine/domain/features.ts';
 import { guestMemoryBytes, vcpuCount } from '../kinds/virtualmachineinstance/sizing.ts';
 import type { VirtualMachineInstanceSpec } from '../kinds/virtualmachineinstance/types.ts';
 
@@ -14,7 +16,7 @@ const libvirtDaemonBytes = 20n * MiB;
 const qemuBytes = 50n * MiB;
 /** Stack, KVM run area and TCG context of one virtual CPU. */
 const perVcpuBytes = 8n * MiB;
-/** QEMU's I/O thread and the disk requests in flight. */
+/** QEMU's main loop, or one I/O thread, and the disk requests in flight there. */
 const ioThreadBytes = 8n * MiB;
 /** 16 MiB of video memory and as much for the VNC server's copy. */
 const graphicsBytes = 32n * MiB;
@@ -23,11 +25,8 @@ const pageTableDivisor = 512n;
 /** UEFI keeps its code and variable store in flash images mapped into QEMU. */
 const efiBytes = 8n * MiB;
 
-/**
- * Size of QEMU's translation cache under emulation. QEMU would otherwise take up to an eighth of the host's memory (at
- * most 1 GiB); the domain has to say this number (`<tcg><tb-cache>`), or the limit below does not hold.
- */
-export const translationCacheBytes = 128n * MiB;
+/** Translated code under emulation; the domain says the same number, or QEMU would take up to 1 GiB. */
+const translationCacheBytes = BigInt(TCG_TB_CACHE_MIB) * MiB;
 
 /** Bytes beside the guest's RAM. */
 export function memoryOverheadBytes(spec: VirtualMachineInstanceSpec, options: { readonly emulated: boolean }): bigint {
@@ -39,7 +38,7 @@ export function memoryOverheadBytes(spec: VirtualMachineInstanceSpec, options: {
     libvirtDaemonBytes +
     qemuBytes +
     perVcpuBytes * BigInt(vcpuCount(spec)) +
-    ioThreadBytes +
+    ioThreadBytes * BigInt(1 + ioThreadsOf(spec.domain).count) +
     (graphics ? graphicsBytes : 0n) +
     (efi ? efiBytes : 0n) +
     (options.emulated ? translationCacheBytes : 0n)

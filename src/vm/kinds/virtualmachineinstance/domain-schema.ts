@@ -73,7 +73,7 @@ const firmware = object('Firmware and boot.', {
   bootloader: object('BIOS or UEFI; BIOS when absent on amd64, UEFI on arm64.', {
     bios: object('SeaBIOS.', { useSerial: flag('Shows the BIOS on the serial console too.') }),
     efi: object('UEFI (OVMF or AAVMF).', {
-      secureBoot: notYet(flag('Runs only signed boot loaders; needs features.smm.'), 'set it to false'),
+      secureBoot: flag('Runs only signed boot loaders; needs features.smm; true when absent.'),
       persistent: notYet(flag('Keeps the UEFI variables across restarts of the VM.'), 'there is no volume for them'),
     }),
   }),
@@ -117,8 +117,8 @@ const features = object('Virtual hardware features.', {
     frequencies: feature('Time source frequencies.'),
     reenlightenment: feature('Notification of time source changes.'),
     tlbflush: feature('Paravirtual TLB flush.', {
-      direct: feature('Direct flush for nested guests.'),
-      extended: feature('Flush of address ranges.'),
+      direct: notYet(feature('Direct flush for nested guests.')),
+      extended: notYet(feature('Flush of address ranges.')),
     }),
     ipi: feature('Paravirtual inter-processor interrupts.'),
     evmcs: feature('Enlightened VMCS.'),
@@ -173,23 +173,21 @@ export const domainSchema: SchemaNode = object(
     features,
     clock,
     devices: devicesSchema,
-    ioThreadsPolicy: notYet(
-      text('How I/O threads are shared out.', { enum: ['shared', 'auto', 'supplementalPool'] }),
-      'I/O threads are not built',
-    ),
+    ioThreadsPolicy: text('I/O threads for virtio disks: one for all, or as many as virtual CPUs keep busy.', {
+      enum: ['shared', 'auto', 'supplementalPool'],
+      notYetValues: { supplementalPool: 'use auto' },
+    }),
     ioThreads: notYet(
       object('I/O threads.', { supplementalPoolThreadCount: integer('Threads in the supplemental pool.') }),
-      'I/O threads are not built',
+      'use ioThreadsPolicy auto',
     ),
-    chassis: notYet(
-      object('SMBIOS chassis.', {
-        manufacturer: text('Manufacturer.'),
-        version: text('Version.'),
-        serial: text('Serial number.'),
-        asset: text('Asset tag.'),
-        sku: text('SKU.'),
-      }),
-    ),
+    chassis: object('SMBIOS chassis.', {
+      manufacturer: text('Manufacturer.', { maxLength: 256 }),
+      version: text('Version.', { maxLength: 256 }),
+      serial: text('Serial number.', { maxLength: 256 }),
+      asset: text('Asset tag.', { maxLength: 256 }),
+      sku: text('SKU.', { maxLength: 256 }),
+    }),
     launchSecurity: notYet(opaque('Memory encryption: SEV, SNP or TDX.'), 'encrypted guests are not built'),
     rebootPolicy: text('What a reboot inside the guest does; Reboot when absent.', {
       enum: ['Reboot', 'Terminate'],

@@ -54,13 +54,34 @@ const table: readonly (readonly [string, (spec: VirtualMachineInstanceSpec) => v
   // Machine
   ['bad machine', (s) => (s.domain.machine = { type: 'q35 -x' }), [/machine\.type: Invalid/]],
   ['bad uuid', (s) => (s.domain.firmware = { uuid: '1234' }), [/firmware\.uuid: Invalid/]],
-  ['bios and efi', (s) => (s.domain.firmware = { bootloader: { bios: {}, efi: {} } }), [/bootloader\.efi: Forbidden/]],
+  ['bios and efi', (s) => (s.domain.firmware = { bootloader: { bios: {}, efi: { secureBoot: false } } }), [/bootloader\.efi: Forbidden/]],
   [
-    'secure boot',
-    (s) => (s.domain.firmware = { bootloader: { efi: { secureBoot: true } } }),
-    [/efi\.secureBoot: Forbidden: not supported by vmlet yet \(set it to false\)/],
+    'secure boot without SMM',
+    (s) => (s.domain.firmware = { bootloader: { efi: {} } }),
+    [/^spec\.domain\.features\.smm: Required value: secure boot/],
   ],
   ['secure boot off', (s) => (s.domain.firmware = { bootloader: { efi: { secureBoot: false } } }), []],
+  [
+    'secure boot with SMM',
+    (s) => {
+      s.domain.firmware = { bootloader: { efi: { secureBoot: true } } };
+      s.domain.features = { smm: {} };
+    },
+    [],
+  ],
+  [
+    'UEFI variables that stay',
+    (s) => (s.domain.firmware = { bootloader: { efi: { secureBoot: false, persistent: true } } }),
+    [/efi\.persistent: Forbidden: not supported by vmlet yet \(there is no volume for them\)/],
+  ],
+  [
+    'video without graphics',
+    (s) => {
+      s.domain.devices.autoattachGraphicsDevice = false;
+      s.domain.devices.video = { type: 'vga' };
+    },
+    [/devices\.video: Forbidden/],
+  ],
   [
     'arguments without kernel',
     (s) => (s.domain.firmware = { kernelBoot: { kernelArgs: 'quiet' } }),

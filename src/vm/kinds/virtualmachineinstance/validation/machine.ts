@@ -16,6 +16,15 @@ export function validateMachine(domain: DomainSpec, field: string): FieldError[]
   if (domain.firmware !== undefined) {
     errors.push(...validateFirmware(domain.firmware, `${field}.firmware`));
   }
+  const { efi } = domain.firmware?.bootloader ?? {};
+  const smm = domain.features?.smm !== undefined && domain.features.smm.enabled !== false;
+  if (efi !== undefined && efi.secureBoot !== false && !smm) {
+    const detail = 'secure boot, which is the default of efi, needs it; enable it or set efi.secureBoot to false';
+    errors.push(requiredField(`${field}.features.smm`, detail));
+  }
+  if (domain.devices.video !== undefined && domain.devices.autoattachGraphicsDevice === false) {
+    errors.push(forbiddenField(`${field}.devices.video`, 'autoattachGraphicsDevice is false'));
+  }
   if (domain.clock !== undefined) {
     errors.push(...validateClock(domain.clock, `${field}.clock`));
   }
