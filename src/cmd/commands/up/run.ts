@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { VmletError } from '../../../base/errors.ts';
+import { createLogger } from '../../../base/logger.ts';
+import type { Invocation, Io } from '../../../cli/command.ts';
+import { readPidFile, removePidFile, writePidFile } from '../../pid-file.ts';
+import { requireRoot } from '../../require-root.ts';
+import { logFileName, pidFileName, standaloneSettings, type StandaloneSettings } from '../../standalone/settings.ts';
+
+const executable = fileURLToPath(new URL('../../../../bin/vmlet', import.meta.url));
+const readyLine = 'vmlet is ready';
+const detachTimeoutMs = 120_000;
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { io, options } = invocation;
+  requireRoot('up');
+  const settings = standaloneSettings(options);
+  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(settings.runDir, { recursive: true, mode: 0o711 });
+  const pidFile = `${settings.runDir}/${pidFileName}`;
+  const other = readPidFile(pidFile);
+  if (other !== undefined) {
+    throw new VmletError('AlreadyRunning', `vmlet already runs here (pid ${other.pid}): \`vmlet down\` stops it`);
+  }
+  if (options['detach'] === true) {
+    return detach(io, settings);
+  }
+  writePidFile(pidFile);
+  try {
+    return await serve(io, settings);
+  } finally {
+    removePidFile(pidFile);
+  }
+}
+
+async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
+  const { startStandalone } = await import('../../standalone/standalone.ts');
+  const logger = createLogger({ level: settings.logLevel, destinationFd: process.stderr.isTTY ? logFile(settings) : 2 });
+  const standalone = await startStandalone({
+    settings,
+    logger,
+    onProgress: (message) => io.out(`${message} ...\n`),
+  });
+  io.out(
+    `${readyLine}: ${standalone.url}\n` +
+      `  kubeconfig    ${standalone.kubeconfig}   (export KUBECONFIG=${standalone.kubeconfig})\n` +
+      `  guests        ${standalone.emulationReason === undefined ? 'run with KVM' : `are EMULATED: ${standalone.emulationReason}`}\n` +
+      `  taken over    ${standalone.adopted} running VM${standalone.adopted === 1 ? '' : 's'}\n`,
+  );
+  await new Promise<void>((resolve) => {
+    io.signal.addEventListener('abort', () => resolve(), { once: true });
+    if (io.signal.aborted) {
+      resolve();
+    }
+  });
+  io.out('stopping; VMs that run keep running\n');
+  await standalone.close();
+  return 0;
+}
+
+/** Starts the same command in a session of its own and shows its output until the API answers. */
+async function detach(io: Io, settings: StandaloneSettings): Promise<number> {
+  const words = process.argv.slice(2).filter((word) => word !== '--detach');
+  const log = `${settings.stateDir}/${logFileName}`;
+  const output = openSync(log, 'a', 0o600);
+  const from = existsSync(log) ? readFileSync(log).length : 0;
+  const child = spawn(executable, words, { stdio: ['ignore', output, output], detached: true });
+  closeSync(output);
+  let exit: string | undefined;
+  child.once('exit', (code, signal) => (exit = String(code ?? signal)));
+  child.unref();
+  const endMs = Date.now() + detachTimeoutMs;
+  for (;;) {
+    const text = readFileSync(log).subarray(from).toString('utf8');
+    const ready = text.indexOf(readyLine);
+    if (ready >= 0 && text.includes('taken over')) {
+      io.out(text.slice(ready));
+      io.out(`  log           ${log}\n`);
+      return 0;
+    }
+    if (exit !== undefined || Date.now() > endMs || io.signal.aborted) {
+      if (exit === undefined) {
+        child.kill('SIGTERM');
+      }
+      io.err(text.slice(-4000));
+      throw new VmletError('NotStarted', exit === undefined ? 'vmlet did not start in time' : `vmlet ended with ${exit}; the end of ${log} is above`);
+    }
+    await sleep(20);
+  }
+}
+
+function logFile(settings: StandaloneSettings): number {
+  return openSync(`${settings.stateDir}/${logFileName}`, 'a', 0o600);
+}

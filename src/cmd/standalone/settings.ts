@@ -1,0 +1,57 @@
+/** One standalone instance: where it keeps things and how its parts on the host are named. */
+import { runDirectory, stateDirectory } from '../../base/directories.ts';
+import type { LogLevel } from '../../base/logger.ts';
+import { UsageError } from '../../cli/options.ts';
+
+export interface StandaloneSettings {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly port: number;
+  readonly bridge: string;
+  /** undefined: one that no route of the host uses. */
+  readonly podCidr: string | undefined;
+  readonly podCidrV6: string;
+  readonly emulation: 'auto' | 'always' | 'never';
+  readonly localImagesDir: string;
+  readonly insecureRegistries: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+export const pidFileName = 'vmlet.pid';
+export const logFileName = 'vmlet.log';
+
+export function standaloneSettings(options: Readonly<Record<string, unknown>>): StandaloneSettings {
+  const port = Number(options['port']);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new UsageError(`--port takes a number from 1 to 65535, not "${String(options['port'])}"`);
+  }
+  const bridge = String(options['bridge']);
+  if (!/^[a-z][a-z0-9-]{0,14}$/.test(bridge)) {
+    throw new UsageError(`--bridge takes a link name of at most 15 characters, not "${bridge}"`);
+  }
+  const stateDir = absolute(options['stateDir'], '--state-dir') ?? stateDirectory();
+  return {
+    stateDir,
+    runDir: absolute(options['runDir'], '--run-dir') ?? runDirectory(),
+    port,
+    bridge,
+    podCidr: text(options['podCidr']),
+    podCidrV6: String(options['podCidrV6']),
+    emulation: options['emulation'] as StandaloneSettings['emulation'],
+    localImagesDir: absolute(options['localImages'], '--local-images') ?? `${stateDir}/local-images`,
+    insecureRegistries: Array.isArray(options['insecureRegistry']) ? options['insecureRegistry'].map(String) : [],
+    logLevel: options['logLevel'] as LogLevel,
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function absolute(value: unknown, flag: string): string | undefined {
+  const path = text(value);
+  if (path !== undefined && !path.startsWith('/')) {
+    throw new UsageError(`${flag} takes an absolute path, not "${path}"`);
+  }
+  return path;
+}

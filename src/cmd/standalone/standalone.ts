@@ -1,0 +1,227 @@
+/**
+ * A whole vmlet in one process: what a cluster would provide (embedded/), the controllers, and the node agent.
+ * The only place where they meet; each of them knows the others through the Kubernetes API alone.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { podType } from '../../apimachinery/core.ts';
+import type { AgentContext } from '../../agent/context.ts';
+import { createNodeSubresources } from '../../agent/node-subresources.ts';
+import { ensureVmNetwork } from '../../agent/network/vm-network.ts';
+import { readDnsSettings } from '../../agent/network/dns-settings.ts';
+import { createStepLog } from '../../agent/steps.ts';
+import { startVmiAgent } from '../../agent/vmi-agent.ts';
+import type { Logger } from '../../base/logger.ts';
+import { version } from '../../base/version.ts';
+import { createEventRecorder } from '../../client/events.ts';
+import { startInformer } from '../../client/informer.ts';
+import { startVmController } from '../../controllers/virtualmachine/controller.ts';
+import {
+  launcherPodIndexers,
+  launcherPodSelector,
+  startVmiController,
+} from '../../controllers/virtualmachineinstance/controller.ts';
+import { ensureCustomResourceDefinitions } from '../../embedded/apiserver/crd/ensure.ts';
+import { writeKubeconfig } from '../../embedded/apiserver/kubeconfig.ts';
+import { createCertificates } from '../../embedded/apiserver/pki.ts';
+import { createApiServer } from '../../embedded/apiserver/server.ts';
+import { startGarbageCollector } from '../../embedded/garbage/garbage-collector.ts';
+import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
+import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
+import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
+import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
+import { ensureCapabilitiesCache } from '../../embedded/sandbox/capabilities-cache.ts';
+import { hasSwapAccounting, rlimitCeilings } from '../../embedded/sandbox/host-facts.ts';
+import { listSandboxes, removeSandboxRemains } from '../../embedded/sandbox/sandbox.ts';
+import { sandboxSettings } from '../../embedded/sandbox/settings.ts';
+import { ensureSkeleton } from '../../embedded/sandbox/skeleton.ts';
+import { startScheduler } from '../../embedded/scheduler/scheduler.ts';
+import { openLmdbStore } from '../../embedded/store/lmdb-backend.ts';
+import { openImageStore } from '../../embedded/volumes/image-store.ts';
+import { createReactor } from '../../linux/reactor/reactor.ts';
+import { createKindAdmission, isOwnIdentity } from '../../vm/kinds/admission.ts';
+import { buildCrds } from '../../vm/kinds/crds.ts';
+import { vmType } from '../../vm/kinds/virtualmachine/resource.ts';
+import { vmiType } from '../../vm/kinds/virtualmachineinstance/resource.ts';
+import { decideAcceleration } from './emulation.ts';
+import { createLateNode } from './late-node.ts';
+import type { StandaloneSettings } from './settings.ts';
+
+export interface Standalone {
+  readonly kubeconfig: string;
+  readonly url: string;
+  readonly emulationReason: string | undefined;
+  /** VMs that ran before this process started. */
+  readonly adopted: number;
+  /** Stops everything of this process. VMs keep running; without any, the host network is taken down too. */
+  close(): Promise<void>;
+}
+
+const devicesPerKind = 1000;
+/** misc device 232 (include/linux/miscdevice.h, KVM_MINOR). */
+const kvmDevice = { path: '/dev/kvm', type: 'c', major: 10, minor: 232 } as const;
+const goArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+export async function startStandalone(options: {
+  readonly settings: StandaloneSettings;
+  readonly logger: Logger;
+  /** What takes long, in words for a person. */
+  readonly onProgress: (message: string) => void;
+}): Promise<Standalone> {
+  const { settings, logger, onProgress } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  await using undo = new AsyncDisposableStack();
+  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(settings.runDir, { recursive: true, mode: 0o711 });
+
+  const acceleration = await decideAcceleration(settings.emulation, settings.runDir);
+  const sandbox = sandboxSettings({
+    instance: settings.bridge,
+    stateDir: settings.stateDir,
+    runDir: settings.runDir,
+  });
+  // The first probe of a boot takes seconds: it runs beside everything else and is waited for by the first sandbox.
+  const capabilities = ensureCapabilitiesCache(sandbox, {
+    kvm: acceleration.kvm ? kvmDevice : undefined,
+    onProgress,
+    signal,
+  });
+  capabilities.catch(() => undefined);
+
+  const store = openLmdbStore({ path: `${settings.stateDir}/store/data.mdb` });
+  undo.defer(() => store.close());
+  const certificates = await createCertificates({ directory: `${settings.stateDir}/pki` });
+  const lateNode = createLateNode(version());
+  const server = await createApiServer({
+    store,
+    logger: logger.child({ name: 'apiserver' }),
+    tls: certificates.server,
+    auth: { clientCa: certificates.ca.cert },
+    admission: createKindAdmission({
+      architecture: goArchitecture,
+      newUuid: randomUUID,
+      now: () => new Date(),
+      isOwnIdentity,
+    }),
+    delegated: [lateNode.group],
+  });
+  undo.defer(() => server.close());
+  const { client } = server;
+  await ensureCustomResourceDefinitions(client, buildCrds());
+
+  const host = readHostFacts({
+    vmletVersion: version(),
+    devices: {
+      'devices.kubevirt.io/tun': devicesPerKind,
+      ...(acceleration.kvm ? { 'devices.kubevirt.io/kvm': devicesPerKind } : {}),
+      ...(existsSync('/dev/vhost-net') ? { 'devices.kubevirt.io/vhost-net': devicesPerKind } : {}),
+    },
+    labels: { 'kubevirt.io/schedulable': 'true', 'vmlet.io/kvm': acceleration.kvm ? 'usable' : 'unusable' },
+    conditions: [acceleration.condition],
+  });
+  const nodeName = host.hostname;
+  await registerNode(client, host);
+
+  const reactor = createReactor();
+  undo.defer(() => reactor.close());
+  const network = await openPodNetwork({
+    runDir: settings.runDir,
+    stateDir: settings.stateDir,
+    bridge: settings.bridge,
+    cidr: settings.podCidr,
+    cidrV6: settings.podCidrV6,
+    logger,
+  });
+  const images = await openImageStore({
+    dir: `${settings.stateDir}/images`,
+    runDir: `${settings.runDir}/pull`,
+    localImageDirs: [settings.localImagesDir],
+    insecureRegistries: settings.insecureRegistries,
+  });
+  const kubeletDir = `${settings.stateDir}/kubelet`;
+  const runtime = await startPodRuntime({
+    client,
+    settings: { ...podRuntimeDefaults, nodeName, hostIPs: host.addresses, kubeletDir, sandbox },
+    images,
+    network,
+    reactor,
+    hostFacts: async () => ({
+      rootDir: await ensureSkeleton(sandbox),
+      arch: process.arch,
+      swapAccounting: await hasSwapAccounting(),
+      rlimitCeilings: await rlimitCeilings(),
+      capabilitiesDir: await capabilities,
+    }),
+    logger: logger.child({ name: 'podruntime' }),
+    signal,
+  });
+  undo.defer(() => runtime.closed);
+
+  const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
+  startScheduler({ client, logger: logger.child({ name: 'scheduler' }), signal, events });
+  startGarbageCollector({ client, logger: logger.child({ name: 'garbage' }), signal, types: [podType, vmType, vmiType] });
+
+  const vms = startInformer(client, vmType, { signal, logger });
+  const vmis = startInformer(client, vmiType, { signal, logger });
+  const pods = startInformer(client, podType, {
+    signal,
+    logger,
+    labelSelector: launcherPodSelector,
+    indexers: launcherPodIndexers,
+  });
+  await startVmController({ client, vms, vmis, events, logger: logger.child({ name: 'vm' }), signal });
+  await startVmiController({
+    client,
+    vmis,
+    pods,
+    launcher: { image: podRuntimeDefaults.launcherImage, kvm: acceleration.kvm, cpuAllocationRatio: 10 },
+    events,
+    logger: logger.child({ name: 'vmi' }),
+    signal,
+  });
+
+  const agentLogger = logger.child({ name: 'agent' });
+  const context: AgentContext = {
+    nodeName,
+    kubeletDir,
+    sandboxUid: sandbox.uid,
+    client,
+    events,
+    reactor,
+    logger: agentLogger,
+    signal,
+    dns: readDnsSettings(),
+    emulationReason: acceleration.emulationReason,
+    ensureNetwork: ensureVmNetwork,
+    step: createStepLog(agentLogger),
+  };
+  const agent = startVmiAgent(context);
+  undo.defer(() => agent.closed);
+  lateNode.bind({ client, node: createNodeSubresources(context, agent) });
+  await agent.ready;
+  const adopted = (await listSandboxes(sandbox)).length;
+
+  onProgress('waiting for QEMU to tell its capabilities');
+  await capabilities;
+  const { port } = await server.listen({ host: '127.0.0.1', port: settings.port });
+  const url = `https://127.0.0.1:${port}`;
+  const kubeconfig = `${settings.stateDir}/kubeconfig`;
+  writeKubeconfig(kubeconfig, { server: url, ca: certificates.ca.cert, ...certificates.client });
+
+  const closing = undo.move();
+  return {
+    kubeconfig,
+    url,
+    emulationReason: acceleration.emulationReason,
+    adopted,
+    async close() {
+      stopping.abort();
+      await closing.disposeAsync();
+      if ((await listSandboxes(sandbox)).length === 0) {
+        await removeSandboxRemains(sandbox);
+        await network.removeHost();
+      }
+    },
+  };
+}
