@@ -146,7 +146,7 @@ export interface GuestOsInfo {
   machine?: string;
 }
 
-/** Condition types of a VMI. `SoftwareEmulation` and `ImageAvailable`-style causes ride on these, KubeVirt's names. */
+/** Condition types of a VMI; KubeVirt's names. */
 export const vmiConditionTypes = {
   provisioning: 'Provisioning',
   ready: 'Ready',

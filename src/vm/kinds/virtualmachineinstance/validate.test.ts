@@ -54,7 +54,11 @@ const table: readonly (readonly [string, (spec: VirtualMachineInstanceSpec) => v
   // Machine
   ['bad machine', (s) => (s.domain.machine = { type: 'q35 -x' }), [/machine\.type: Invalid/]],
   ['bad uuid', (s) => (s.domain.firmware = { uuid: '1234' }), [/firmware\.uuid: Invalid/]],
-  ['bios and efi', (s) => (s.domain.firmware = { bootloader: { bios: {}, efi: { secureBoot: false } } }), [/bootloader\.efi: Forbidden/]],
+  [
+    'bios and efi',
+    (s) => (s.domain.firmware = { bootloader: { bios: {}, efi: { secureBoot: false } } }),
+    [/bootloader\.efi: Forbidden/],
+  ],
   [
     'secure boot without SMM',
     (s) => (s.domain.firmware = { bootloader: { efi: {} } }),
