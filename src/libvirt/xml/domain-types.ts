@@ -28,6 +28,8 @@ export interface Domain {
   readonly cpu: DomainCpu | undefined;
   readonly clock: DomainClock;
   readonly devices: DomainDevices;
+  /** QEMU capabilities that libvirt shall believe to be absent (`<qemu:capabilities>`). It marks the domain as tainted. */
+  readonly withoutQemuCapabilities: readonly string[];
 }
 
 /** SMBIOS strings, entry name to value. */

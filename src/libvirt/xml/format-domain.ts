@@ -22,6 +22,12 @@ export function formatDomainXml(domain: Domain): string {
       element('on_reboot', {}, 'restart'),
       element('on_crash', {}, 'destroy'),
       element('devices', {}, deviceElements(domain.devices)),
+      domain.withoutQemuCapabilities.length > 0 &&
+        element(
+          'qemu:capabilities',
+          { 'xmlns:qemu': 'http://libvirt.org/schemas/domain/qemu/1.0' },
+          domain.withoutQemuCapabilities.map((capability) => element('qemu:del', { capability })),
+        ),
     ]),
   );
 }

@@ -5,7 +5,7 @@ import type { Controller, InputDevice } from '../../../libvirt/xml/device-types.
 import type { Domain, DomainDevices, Os, Sysinfo } from '../../../libvirt/xml/domain-types.ts';
 import type { DomainSpec } from '../../kinds/virtualmachineinstance/domain-types.ts';
 import type { VirtualMachineInstance } from '../../kinds/virtualmachineinstance/types.ts';
-import { cpuOf, topologyOf, vcpuCount } from './cpu.ts';
+import { cpuOf, needlessCpuCapabilities, topologyOf, vcpuCount } from './cpu.ts';
 import { busOf, disksOf } from './disks.ts';
 import type { DomainFacts } from './facts.ts';
 import { clockOf, featuresOf } from './features.ts';
@@ -33,6 +33,7 @@ export interface DomainInput {
 export function compileDomain({ vmi, facts }: DomainInput): Domain {
   const { domain } = vmi.spec;
   const ioThreads = ioThreadsOf(domain);
+  const cpu = cpuOf(domain, facts);
   return {
     type: facts.virtType,
     name: domainName(vmi),
@@ -44,9 +45,10 @@ export function compileDomain({ vmi, facts }: DomainInput): Domain {
     sysinfo: sysinfoOf(vmi),
     os: osOf(vmi, facts),
     features: featuresOf(domain, facts),
-    cpu: cpuOf(domain, facts),
+    cpu,
     clock: clockOf(domain.clock, facts),
     devices: devicesOf(vmi, facts, disksOf(vmi, facts, ioThreads)),
+    withoutQemuCapabilities: needlessCpuCapabilities(cpu),
   };
 }
 
