@@ -28,15 +28,15 @@ export interface CustomResourceDefinition {
       listKind: string;
       plural: string;
       singular: string;
-      shortNames: readonly string[];
-      categories: readonly string[];
+      shortNames: string[];
+      categories: string[];
     };
-    versions: readonly {
+    versions: {
       name: string;
       served: boolean;
       storage: boolean;
       schema: { openAPIV3Schema: OpenApiSchema };
-      additionalPrinterColumns: readonly PrinterColumn[];
+      additionalPrinterColumns: PrinterColumn[];
       subresources?: { status: Record<string, never> };
     }[];
   };
@@ -49,7 +49,7 @@ function condition(name: string, type: string, priority?: number): PrinterColumn
   return { name, type: 'string', jsonPath, ...(priority === undefined ? {} : { priority }) };
 }
 
-const vmiColumns: readonly PrinterColumn[] = [
+const vmiColumns: PrinterColumn[] = [
   age,
   { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
   { name: 'IP', type: 'string', jsonPath: '.status.interfaces[0].ipAddress' },
@@ -59,7 +59,7 @@ const vmiColumns: readonly PrinterColumn[] = [
   condition('Paused', 'Paused', 1),
 ];
 
-const vmColumns: readonly PrinterColumn[] = [
+const vmColumns: PrinterColumn[] = [
   age,
   { name: 'Status', type: 'string', jsonPath: '.status.printableStatus', description: 'Human readable status' },
   condition('Ready', 'Ready'),
@@ -90,9 +90,9 @@ export function buildCrds(): CustomResourceDefinition[] {
 function buildCrd(kind: {
   kind: string;
   plural: string;
-  shortNames: readonly string[];
+  shortNames: string[];
   schema: SchemaNode;
-  columns: readonly PrinterColumn[];
+  columns: PrinterColumn[];
   statusSubresource: boolean;
 }): CustomResourceDefinition {
   return {

@@ -71,6 +71,15 @@ test('an emulated guest asks for no KVM and more memory', () => {
   assert.equal(more, 128n * MiB);
 });
 
+test('vhost-net is asked for where there is one and a card that uses it', () => {
+  const vmi = sampleVmi();
+  const limitsOf = (): Record<string, string> | undefined =>
+    renderLauncherPod(vmi, { ...settings, vhostNet: true }).spec.containers[0]?.resources?.limits;
+  assert.equal(limitsOf()?.['devices.kubevirt.io/vhost-net'], '1');
+  vmi.spec.domain.devices.interfaces = [{ name: 'default', masquerade: {}, model: 'e1000e' }];
+  assert.equal(limitsOf()?.['devices.kubevirt.io/vhost-net'], undefined);
+});
+
 test('guest size comes from the request when memory.guest is absent, and vCPUs from the CPU limit', () => {
   const vmi = sampleVmi();
   delete vmi.spec.domain.memory;

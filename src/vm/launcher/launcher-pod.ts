@@ -30,6 +30,8 @@ export interface LauncherSettings {
   readonly image: string;
   /** False where guests are emulated: then the Pod asks for no KVM device. */
   readonly kvm: boolean;
+  /** True where nodes offer /dev/vhost-net: Pods with a virtio card then ask for it. */
+  readonly vhostNet?: boolean;
   /** Virtual CPUs per CPU requested; KubeVirt's default is 10. */
   readonly cpuAllocationRatio: number;
   /** Labels that every VM node has, such as kubevirt.io/schedulable; beside the VMI's own selector. */
@@ -151,9 +153,12 @@ function podResources(vmi: VirtualMachineInstance, settings: LauncherSettings): 
   const wantedBytes = requests['memory'] === undefined ? guestBytes : quantityBytes(requests['memory']);
   const requestBytes = wantedBytes + (overcommitGuestOverhead === true ? 0n : overheadBytes);
   const cpuMilli = Math.ceil((vcpuCount(vmi.spec) * 1000) / settings.cpuAllocationRatio);
+  const interfaces = domain.devices.interfaces ?? [];
+  const virtioCard = interfaces.some(({ model }) => model === undefined || model === 'virtio');
   const devices: Record<string, string> = {
     ...(settings.kvm ? { 'devices.kubevirt.io/kvm': '1' } : {}),
     'devices.kubevirt.io/tun': '1',
+    ...(settings.vhostNet === true && virtioCard ? { 'devices.kubevirt.io/vhost-net': '1' } : {}),
   };
   return {
     requests: {
