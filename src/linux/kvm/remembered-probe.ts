@@ -31,6 +31,7 @@ export async function probeKvmOncePerBoot(
   }
   const result = await probeKvm(options);
   if (result.device === 'present') {
+    fs.mkdirSync(runDirectory, { recursive: true });
     const temporary = `${file}.${process.pid}`;
     fs.writeFileSync(temporary, JSON.stringify({ bootId, result } satisfies Remembered), { mode: 0o644 });
     fs.renameSync(temporary, file);

@@ -127,6 +127,16 @@ void test('a disposed watch is silent and its number can be watched again', asyn
   reactor.close();
 });
 
+void test('a descriptor closed before its watch is disposed does no harm', () => {
+  const { read, write } = pipe();
+  using _write = write;
+  const reactor = createReactor();
+  const watch = reactor.watch(read, () => assert.fail('closed'));
+  read.close();
+  watch[Symbol.dispose]();
+  reactor.close();
+});
+
 void test('an idle reactor neither keeps the process alive nor delays its exit', async () => {
   const program = `
     import { createReactor } from ${JSON.stringify(new URL('./reactor.ts', import.meta.url).href)};
