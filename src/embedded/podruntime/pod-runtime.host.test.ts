@@ -12,16 +12,14 @@ import { isNotFound } from '../../apimachinery/status.ts';
 import { pollUntil } from '../../base/deadline.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { createMemoryClient } from '../../client/memory-client.ts';
-import { createPinnedNetworkNamespace, removePinnedNamespace } from '../../linux/namespace/namespace.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
 import type { PodNetwork } from '../podnetwork/pod-network.ts';
-import { ensureCapabilitiesCache, launcherEnvironment } from '../sandbox/capabilities-cache.ts';
-import { hasSwapAccounting, rlimitCeilings } from '../sandbox/host-facts.ts';
+import { prepareSandboxHost } from '../sandbox/sandbox-host.ts';
+import type { SandboxHost } from '../sandbox/sandbox-host.ts';
 import { listSandboxes, removeSandboxRemains } from '../sandbox/sandbox.ts';
-import { sandboxCgroup, sandboxSettings } from '../sandbox/settings.ts';
-import { ensureSkeleton } from '../sandbox/skeleton.ts';
+import { sandboxCgroup } from '../sandbox/settings.ts';
 import { openImageStore } from '../volumes/image-store.ts';
-import { podRuntimeDefaults } from './settings.ts';
+import { createTestNetwork, testImageSettings, testLauncherPod, testSettings } from './host-fixture.ts';
 import type { PodRuntimeSettings } from './settings.ts';
 import { startPodRuntime } from './pod-runtime.ts';
 
@@ -47,26 +45,18 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
   let dir: string;
   let settings: PodRuntimeSettings;
   let image: string;
+  let network: PodNetwork;
+  let hostFacts: SandboxHost;
   const client = createMemoryClient();
   const reactor = createReactor();
   const runtimes: AbortController[] = [];
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'vmlet-pods-'));
-    const sandbox = sandboxSettings({
-      instance: `pods-${process.pid}`,
-      stateDir: `${dir}/state`,
-      runDir: `${dir}/run`,
-    });
-    settings = {
-      ...podRuntimeDefaults,
-      nodeName: 'node1',
-      hostIPs: ['192.0.2.1'],
-      kubeletDir: `${dir}/state/kubelet`,
-      sandbox,
-    };
+    settings = testSettings(dir, `pods-${process.pid}`);
+    network = createTestNetwork(dir);
+    hostFacts = prepareSandboxHost(settings.sandbox, { kvm: undefined });
     image = await makeImage(dir);
-    await ensureCapabilitiesCache(sandbox, { kvm: undefined });
   });
 
   after(async () => {
@@ -78,32 +68,6 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
     assert.deepEqual(left, []);
   });
 
-  /** A network that gives an empty namespace and an address. */
-  const networks = new Set<string>();
-  const network: PodNetwork = {
-    async setup({ uid }) {
-      await mkdir(join(dir, 'netns'), { recursive: true });
-      const netnsPath = join(dir, 'netns', uid);
-      if (!networks.has(uid)) {
-        createPinnedNetworkNamespace(netnsPath);
-        networks.add(uid);
-      }
-      return { netnsPath, ips: ['10.0.0.7', 'fd00::7'] };
-    },
-    async teardown(uid) {
-      if (networks.delete(uid)) {
-        removePinnedNamespace(join(dir, 'netns', uid));
-      }
-    },
-    async retainOnly(uids) {
-      for (const uid of networks) {
-        if (!uids.has(uid)) {
-          await network.teardown(uid);
-        }
-      }
-    },
-  };
-
   async function start() {
     const controller = new AbortController();
     runtimes.push(controller);
@@ -112,19 +76,8 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
       settings,
       network,
       reactor,
-      images: await openImageStore({
-        dir: `${dir}/state/images`,
-        runDir: `${dir}/run/images`,
-        localImageDirs: [join(dir, 'local')],
-        insecureRegistries: [],
-      }),
-      hostFacts: async () => ({
-        rootDir: await ensureSkeleton(settings.sandbox),
-        arch: process.arch,
-        swapAccounting: await hasSwapAccounting(),
-        rlimitCeilings: await rlimitCeilings(),
-        capabilitiesDir: await ensureCapabilitiesCache(settings.sandbox, { kvm: undefined }),
-      }),
+      images: await openImageStore(testImageSettings(dir)),
+      hostFacts,
       logger: silentLogger,
       signal: controller.signal,
     });
@@ -183,7 +136,7 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
 
   it('runs a launcher, adopts it after a restart, and leaves nothing after deletion', async () => {
     const first = await start();
-    const { uid } = await create(launcherPod('vm1', image));
+    const { uid } = await create(testLauncherPod('vm1', image));
     const running = await reach('vm1', (pod) => pod.status?.phase === 'Running');
     assert.equal(running.status?.podIP, '10.0.0.7');
     assert.equal(running.status?.hostIP, '192.0.2.1');
@@ -234,7 +187,7 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
       ['ends', 'SIGUSR1', 'Succeeded', 0],
       ['killed', 'SIGKILL', 'Failed', 137],
     ] as const) {
-      const { uid } = await create(launcherPod(name, image));
+      const { uid } = await create(testLauncherPod(name, image));
       await reach(name, (pod) => pod.status?.phase === 'Running');
       const box = (await listSandboxes(settings.sandbox)).find(({ id }) => id === uid);
       assert.ok(box !== undefined);
@@ -262,9 +215,9 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
 
   it('finds at its start: a Pod deleted meanwhile, a sandbox without Pod, a Pod whose sandbox is gone', async () => {
     const first = await start();
-    const deleted = await create(launcherPod('deleted', image));
-    const forced = await create(launcherPod('forced', image));
-    const lost = await create(launcherPod('lost', image));
+    const deleted = await create(testLauncherPod('deleted', image));
+    const forced = await create(testLauncherPod('forced', image));
+    const lost = await create(testLauncherPod('lost', image));
     for (const name of ['deleted', 'forced', 'lost']) {
       await reach(name, (pod) => pod.status?.phase === 'Running');
     }
@@ -287,7 +240,7 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
 
   it('refuses other Pods and says which image is missing', async () => {
     const runtime = await start();
-    const stranger = launcherPod('stranger', image);
+    const stranger = testLauncherPod('stranger', image);
     stranger.spec.containers.forEach((container) => {
       container.image = 'nginx';
     });
@@ -296,13 +249,13 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
     assert.match(refused.status?.message ?? '', /only VM launcher Pods/u);
 
     const missing = `oci:${join(dir, 'local', 'not-there')}`;
-    await create(launcherPod('waits', missing));
+    await create(testLauncherPod('waits', missing));
     const waiting = await reach(
       'waits',
       (pod) => pod.status?.containerStatuses?.[0]?.state.waiting?.reason === 'ErrImagePull',
     );
     assert.match(waiting.status?.containerStatuses?.[0]?.state.waiting?.message ?? '', /is not there/u);
-    await create(launcherPod('outside', 'docker-archive:/etc/passwd'));
+    await create(testLauncherPod('outside', 'docker-archive:/etc/passwd'));
     const outside = await reach(
       'outside',
       (pod) => pod.status?.containerStatuses?.[0]?.state.waiting?.reason === 'ErrImagePull',
@@ -324,43 +277,6 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
 
 function condition(pod: Pod, type: string): string | undefined {
   return pod.status?.conditions?.find((candidate) => candidate.type === type)?.status;
-}
-
-function launcherPod(name: string, image: string): Pod {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      nodeName: 'node1',
-      restartPolicy: 'Never',
-      readinessGates: [{ conditionType: 'kubevirt.io/virtual-machine-unpaused' }],
-      containers: [
-        {
-          name: 'compute',
-          image: 'vmlet-launcher',
-          command: ['/usr/lib/vmlet/init'],
-          env: launcherEnvironment.map(({ name, value }) => ({ name, value })),
-          resources: {
-            limits: { memory: '512Mi', 'devices.kubevirt.io/tun': '1' },
-            requests: { cpu: '100m', memory: '256Mi' },
-          },
-          volumeMounts: [
-            { name: 'private', mountPath: '/var/run/kubevirt-private' },
-            { name: 'libvirt-runtime', mountPath: '/var/run/libvirt' },
-            { name: 'ephemeral-disks', mountPath: '/var/run/kubevirt-ephemeral-disks' },
-            { name: 'disk-0', mountPath: '/var/run/kubevirt-image-volume/disk_0', readOnly: true },
-          ],
-        },
-      ],
-      volumes: [
-        { name: 'private', emptyDir: {} },
-        { name: 'libvirt-runtime', emptyDir: {} },
-        { name: 'ephemeral-disks', emptyDir: {} },
-        { name: 'disk-0', image: { reference: image } },
-      ],
-    },
-  };
 }
 
 /** An OCI layout with one layer that holds disk/disk.img, made by tar and skopeo. */

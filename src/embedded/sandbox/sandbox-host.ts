@@ -1,0 +1,75 @@
+/** Everything of a host that sandboxes share, made ready once and kept right when packages are updated meanwhile. */
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '../../base/errors.ts';
+import { ensureCapabilitiesCache } from './capabilities-cache.ts';
+import { hasSwapAccounting, rlimitCeilings } from './host-facts.ts';
+import type { SandboxDevice, SandboxHostFacts } from './oci-spec.ts';
+import type { OciSpec } from './oci-types.ts';
+import type { SandboxSettings } from './settings.ts';
+import { ensureSkeleton, removeOldSkeletons } from './skeleton.ts';
+
+export interface SandboxHostOptions {
+  /** The KVM device node when this host's KVM is usable. */
+  readonly kvm: SandboxDevice | undefined;
+  /** Lines for the operator; the first start after a boot takes a second or so. */
+  readonly onProgress?: (message: string) => void;
+}
+
+/** Facts for one sandbox, with (`kvm`) or without the KVM device. Milliseconds, except after an update of QEMU or libvirt. */
+export type SandboxHost = (kvm: boolean) => Promise<SandboxHostFacts>;
+
+/**
+ * Call once at start, before any sandbox is made. The probes start at once, beside whatever else the caller does; the
+ * first sandbox waits for them, and gets their failure.
+ */
+export function prepareSandboxHost(settings: SandboxSettings, options: SandboxHostOptions): SandboxHost {
+  const running = new Map<boolean, Promise<SandboxHostFacts>>();
+
+  async function look(kvm: boolean): Promise<SandboxHostFacts> {
+    const [rootDir, swapAccounting, ceilings] = await Promise.all([
+      ensureSkeleton(settings),
+      hasSwapAccounting(),
+      rlimitCeilings(),
+    ]);
+    const capabilitiesDir = await ensureCapabilitiesCache(settings, {
+      kvm: kvm ? options.kvm : undefined,
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    });
+    return { rootDir, arch: process.arch, swapAccounting, rlimitCeilings: ceilings, capabilitiesDir };
+  }
+
+  /** Starts at the same moment share one look, and with it one probe. */
+  function facts(kvm: boolean): Promise<SandboxHostFacts> {
+    const current = running.get(kvm) ?? look(kvm).finally(() => running.delete(kvm));
+    running.set(kvm, current);
+    return current;
+  }
+
+  const warmed = facts(false).then(async ({ rootDir }) => {
+    await removeOldSkeletons(settings, new Set([rootDir, ...(await rootsInUse(settings))]));
+    return options.kvm === undefined ? undefined : facts(true);
+  });
+  // Whoever starts a sandbox hears of it, as the look is taken again then.
+  warmed.catch(() => undefined);
+  return facts;
+}
+
+async function rootsInUse(settings: SandboxSettings): Promise<string[]> {
+  const bundles = join(settings.runDir, 'bundles');
+  const roots: string[] = [];
+  for (const id of await readdir(bundles).catch(emptyWhenMissing)) {
+    const text = await readFile(join(bundles, id, 'config.json'), 'utf8').catch(() => '');
+    if (text !== '') {
+      roots.push((JSON.parse(text) as OciSpec).root.path);
+    }
+  }
+  return roots;
+}
+
+function emptyWhenMissing(error: unknown): string[] {
+  if (errorCode(error) === 'ENOENT') {
+    return [];
+  }
+  throw error;
+}
