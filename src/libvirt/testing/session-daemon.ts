@@ -33,6 +33,10 @@ export interface SessionDaemon {
 const daemonPath = '/usr/sbin/libvirtd';
 const QEMU_PATH = '/usr/bin/qemu-system-x86_64';
 
+/** A TUN node of our own over the host's, whose permissions stay as they are. Arguments: path of the node, uid. */
+const tunScript = `mknod -m 0666 "$1" c 10 200 && mount --bind "$1" /dev/net/tun &&
+exec setpriv --reuid="$2" --regid="$2" --clear-groups ${daemonPath}`;
+
 /** Why host tests cannot run here; undefined when they can. */
 export function missingForSessionDaemon(): string | undefined {
   if (process.getuid?.() !== 0) {
@@ -58,7 +62,11 @@ export async function connectSocket(path: string): Promise<Socket> {
 }
 
 /** `uid` is the user it runs as; libvirt wants an entry for it in /etc/passwd before it starts a domain (65534 is nobody). */
-export async function startSessionDaemon(options: { readonly uid: number }): Promise<SessionDaemon> {
+export async function startSessionDaemon(options: {
+  readonly uid: number;
+  /** Gives the daemon a /dev/net/tun that its user may open, in a mount namespace of its own. */
+  readonly withTun?: boolean;
+}): Promise<SessionDaemon> {
   const directory = mkdtempSync(join(tmpdir(), 'vmlet-libvirtd-'));
   const makeDirectory = (name: string): string => {
     const path = join(directory, name);
@@ -79,13 +87,11 @@ export async function startSessionDaemon(options: { readonly uid: number }): Pro
     XDG_CONFIG_HOME: config,
     XDG_CACHE_HOME: makeDirectory('cache'),
   };
-  const daemon = spawn(daemonPath, [], {
-    uid: options.uid,
-    gid: options.uid,
-    cwd: directory,
-    env: environment,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const io = { cwd: directory, env: environment, stdio: ['ignore', 'ignore', 'pipe'] as ['ignore', 'ignore', 'pipe'] };
+  const daemon =
+    options.withTun === true
+      ? spawn('unshare', ['--mount', 'sh', '-c', tunScript, 'sh', join(directory, 'tun'), String(options.uid)], io)
+      : spawn(daemonPath, [], { ...io, uid: options.uid, gid: options.uid });
   let stderr = '';
   daemon.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-4096);
