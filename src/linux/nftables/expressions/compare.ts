@@ -64,7 +64,6 @@ export const bitwise: ExpressionCodec<BitwiseExpression> = {
     }
     writer.u32beAttribute(NFTA_BITWISE_SREG, expression.sreg);
     writer.u32beAttribute(NFTA_BITWISE_DREG, expression.dreg);
-    writer.u32beAttribute(NFTA_BITWISE_OP, MASK_XOR);
     writer.u32beAttribute(NFTA_BITWISE_LEN, expression.mask.length / 2);
     encodeValue(writer, NFTA_BITWISE_MASK, expression.mask);
     encodeValue(writer, NFTA_BITWISE_XOR, expression.xor);

@@ -1,17 +1,25 @@
-import { readU64be } from '../../netlink/reader.ts';
+import { findAttribute, readU64be } from '../../netlink/reader.ts';
 import { NFTA_COUNTER_BYTES, NFTA_COUNTER_PACKETS } from '../constants.ts';
-import { type ExpressionCodec, needAttribute } from './codec.ts';
+import type { ExpressionCodec } from './codec.ts';
 import type { CounterExpression } from './types.ts';
 
 export const counter: ExpressionCodec<CounterExpression> = {
   name: 'counter',
   encode(writer, expression) {
-    writer.u64beAttribute(NFTA_COUNTER_BYTES, expression.bytes ?? 0n);
-    writer.u64beAttribute(NFTA_COUNTER_PACKETS, expression.packets ?? 0n);
+    if (expression.bytes !== undefined) {
+      writer.u64beAttribute(NFTA_COUNTER_BYTES, expression.bytes);
+    }
+    if (expression.packets !== undefined) {
+      writer.u64beAttribute(NFTA_COUNTER_PACKETS, expression.packets);
+    }
   },
-  decode: (attributes) => ({
-    type: 'counter',
-    packets: readU64be(needAttribute(attributes, NFTA_COUNTER_PACKETS, 'counter')),
-    bytes: readU64be(needAttribute(attributes, NFTA_COUNTER_BYTES, 'counter')),
-  }),
+  decode(attributes) {
+    const packets = findAttribute(attributes, NFTA_COUNTER_PACKETS);
+    const bytes = findAttribute(attributes, NFTA_COUNTER_BYTES);
+    return {
+      type: 'counter',
+      ...(packets === undefined ? {} : { packets: readU64be(packets) }),
+      ...(bytes === undefined ? {} : { bytes: readU64be(bytes) }),
+    };
+  },
 };

@@ -9,9 +9,9 @@ export const fib: ExpressionCodec<FibExpression> = {
   name: 'fib',
   encode(writer, expression) {
     const flags = fibFlags.reduce((bits, flag, bit) => (expression.flags.includes(flag) ? bits | (1 << bit) : bits), 0);
-    writer.u32beAttribute(NFTA_FIB_DREG, expression.dreg);
-    writer.u32beAttribute(NFTA_FIB_RESULT, results.indexOf(expression.result) + 1);
     writer.u32beAttribute(NFTA_FIB_FLAGS, flags);
+    writer.u32beAttribute(NFTA_FIB_RESULT, results.indexOf(expression.result) + 1);
+    writer.u32beAttribute(NFTA_FIB_DREG, expression.dreg);
   },
   decode(attributes) {
     const flags = needU32be(attributes, NFTA_FIB_FLAGS, 'fib');

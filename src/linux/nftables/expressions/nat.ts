@@ -34,7 +34,7 @@ export const nat: ExpressionCodec<NatExpression> = {
     writeOptionalU32be(writer, NFTA_NAT_REG_ADDR_MAX, expression.addrMax);
     writeOptionalU32be(writer, NFTA_NAT_REG_PROTO_MIN, expression.protoMin);
     writeOptionalU32be(writer, NFTA_NAT_REG_PROTO_MAX, expression.protoMax);
-    encodeFlags(writer, NFTA_NAT_FLAGS, expression.flags);
+    encodeFlags(writer, NFTA_NAT_FLAGS, expression);
   },
   decode(attributes) {
     const family = needU32be(attributes, NFTA_NAT_FAMILY, 'nat');
@@ -55,7 +55,7 @@ export const nat: ExpressionCodec<NatExpression> = {
 export const masq: ExpressionCodec<MasqExpression> = {
   name: 'masq',
   encode(writer, expression) {
-    encodeFlags(writer, NFTA_MASQ_FLAGS, expression.flags);
+    encodeFlags(writer, NFTA_MASQ_FLAGS, expression);
     writeOptionalU32be(writer, NFTA_MASQ_REG_PROTO_MIN, expression.protoMin);
     writeOptionalU32be(writer, NFTA_MASQ_REG_PROTO_MAX, expression.protoMax);
   },
@@ -71,7 +71,7 @@ export const redir: ExpressionCodec<RedirExpression> = {
   encode(writer, expression) {
     writeOptionalU32be(writer, NFTA_REDIR_REG_PROTO_MIN, expression.protoMin);
     writeOptionalU32be(writer, NFTA_REDIR_REG_PROTO_MAX, expression.protoMax);
-    encodeFlags(writer, NFTA_REDIR_FLAGS, expression.flags);
+    encodeFlags(writer, NFTA_REDIR_FLAGS, expression);
   },
   decode: (attributes) => ({
     type: 'redir',
@@ -80,8 +80,15 @@ export const redir: ExpressionCodec<RedirExpression> = {
   }),
 };
 
-function encodeFlags(writer: MessageWriter, type: number, flags: readonly NatFlag[]): void {
-  const bits = encodeNatFlags(flags);
+/** NF_NAT_RANGE_PROTO_SPECIFIED: nft says it itself, newer kernels add it. */
+const PROTO_SPECIFIED = 2;
+
+function encodeFlags(
+  writer: MessageWriter,
+  type: number,
+  expression: { readonly flags: readonly NatFlag[]; readonly protoMin?: number },
+): void {
+  const bits = encodeNatFlags(expression.flags) | (expression.protoMin === undefined ? 0 : PROTO_SPECIFIED);
   if (bits !== 0) {
     writer.u32beAttribute(type, bits);
   }

@@ -63,7 +63,13 @@ export function listAddressesRequest(filter: { readonly linkIndex?: number } = {
     type: RTM_GETADDR,
     flags: 0,
     encode: (writer) =>
-      encodeHeader(writer, { family: AF_UNSPEC, prefixLength: 0, scope: 0, linkIndex: filter.linkIndex ?? 0 }),
+      encodeHeader(writer, {
+        family: AF_UNSPEC,
+        prefixLength: 0,
+        flags: 0,
+        scope: 0,
+        linkIndex: filter.linkIndex ?? 0,
+      }),
   };
 }
 
@@ -72,13 +78,14 @@ function encodeHeader(
   header: {
     readonly family: number;
     readonly prefixLength: number;
+    readonly flags: number;
     readonly scope: number;
     readonly linkIndex: number;
   },
 ): void {
   writer.u8(header.family);
   writer.u8(header.prefixLength);
-  writer.u8(0);
+  writer.u8(header.flags & 0xff);
   writer.u8(header.scope);
   writer.u32(header.linkIndex);
 }
@@ -90,6 +97,7 @@ function encodeAddress(writer: MessageWriter, spec: AddressSpec): void {
   encodeHeader(writer, {
     family: bytes.length === 4 ? AF_INET : AF_INET6,
     prefixLength: prefix.prefixLength,
+    flags,
     scope: encodeScope(spec.scope ?? 'global'),
     linkIndex: spec.linkIndex,
   });
@@ -98,7 +106,8 @@ function encodeAddress(writer: MessageWriter, spec: AddressSpec): void {
   if (spec.broadcast !== undefined) {
     writer.bytesAttribute(IFA_BROADCAST, encodeIpAddress(spec.broadcast));
   }
-  if (flags !== 0) {
+  // The header has room for the first eight flags only.
+  if (flags > 0xff) {
     writer.u32Attribute(IFA_FLAGS, flags);
   }
 }
