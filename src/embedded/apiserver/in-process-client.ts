@@ -13,6 +13,7 @@ import { noDeleteOptions, noListOptions, noWriteOptions } from './request-option
 import type { ListRequestOptions } from './request-options.ts';
 import { apiVersionOf } from './resource.ts';
 import type { UserInfo } from './types.ts';
+import { createSubresource } from './subresource-verb.ts';
 import { changeObject } from './update-verb.ts';
 import { watchObjects } from './watch-verb.ts';
 import type { ObjectWatch } from './watch-verb.ts';
@@ -69,6 +70,10 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
     },
     async delete(type, key, options = {}) {
       await deleteObject(context, requestFor(type, key.namespace), key.name, { ...noDeleteOptions, ...options });
+    },
+    async createSubresource(type, key, subresource, body) {
+      const target = { name: key.name, subresource, body: structuredClone(body) };
+      return createSubresource(context, requestFor(type, key.namespace), target, noWriteOptions);
     },
     watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions = {}) {
       return watchEvents<T>(context, () => requestFor(type, options.namespace), options);

@@ -131,7 +131,7 @@ async function staleUntilDurable(context: ApiContext, entry: StoredEntry): Promi
   await context.store.settled(entry.key);
 }
 
-/** Which parts of the client's object count: all but status on the resource itself, status alone on `status`. */
+/** Which parts of the client's object count: all but status on the resource itself, status alone on `status`, all on others. */
 function mergeParts(
   request: ObjectRequest,
   object: KubeObject,
@@ -151,7 +151,7 @@ function mergeParts(
   }
   const next: WithStatus = { ...object, metadata: { ...object.metadata } };
   carryMetadata(next.metadata, old.metadata);
-  if (request.resolved.version.hasStatus) {
+  if (subresource === undefined && request.resolved.version.hasStatus) {
     const { status } = old as WithStatus;
     if (status === undefined) {
       delete next.status;

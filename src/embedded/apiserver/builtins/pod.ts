@@ -2,7 +2,9 @@
 import type { Pod } from '../../../apimachinery/core.ts';
 import { forbiddenField, requiredField } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
+import { badRequest, conflict } from '../../../apimachinery/status.ts';
 import { isDeepStrictEqual } from 'node:util';
+import { isObject } from '../json.ts';
 import type { ResourceDefinition, Strategy } from '../resource.ts';
 import { ageColumn, column, defineBuiltin } from './define.ts';
 import type { BuiltinSchemas } from './define.ts';
@@ -25,7 +27,7 @@ const strategy: Strategy = {
     return (spec?.containers ?? []).length === 0 ? [requiredField('spec.containers')] : [];
   },
   validateUpdate(object, old) {
-    return isDeepStrictEqual(fixedSpec(object as Pod, old as Pod), fixedSpec(old as Pod, old as Pod))
+    return isDeepStrictEqual(fixedSpec(object as Pod), fixedSpec(old as Pod))
       ? []
       : [
           forbiddenField(
@@ -79,12 +81,8 @@ export function podDefinition(schemas: BuiltinSchemas): ResourceDefinition {
 }
 
 /** The part of a Pod's spec that never changes once made. */
-function fixedSpec(pod: Pod, old: Pod): unknown {
+function fixedSpec(pod: Pod): unknown {
   const spec = structuredClone(pod.spec) as Pod['spec'] & { activeDeadlineSeconds?: number };
-  // Set once, by a scheduler in this process; all others go through the binding subresource.
-  if ((old.spec.nodeName ?? '') === '') {
-    delete spec.nodeName;
-  }
   delete spec.activeDeadlineSeconds;
   delete spec.tolerations;
   delete spec.terminationGracePeriodSeconds;
@@ -144,9 +142,26 @@ function readinessGates(pod: Pod): string {
   return `${gates.filter((gate) => isTrue(gate.conditionType)).length}/${gates.length}`;
 }
 
-/** The v1.Binding subresource: gives the Pod a node. Changes a copy. */
-export function bindPod(pod: KubeObject, nodeName: string, now: string): Pod {
+/** The v1.Binding subresource: gives the Pod a node. Changes a copy. Throws BadRequest, or Conflict when it has one. */
+export function bindPod(pod: KubeObject, binding: unknown, now: string): Pod {
+  const target = isObject(binding) ? binding['target'] : undefined;
+  const nodeName = isObject(target) ? target['name'] : undefined;
+  if (typeof nodeName !== 'string' || nodeName === '') {
+    throw badRequest('target.name: Required value');
+  }
   const bound = structuredClone(pod) as Pod;
+  const { name, deletionTimestamp } = pod.metadata;
+  if ((bound.spec.nodeName ?? '') !== '') {
+    const cause = `pod ${name} is already assigned to node ${JSON.stringify(bound.spec.nodeName)}`;
+    throw conflict({ group: '', resource: 'pods/binding' }, name, cause);
+  }
+  if (deletionTimestamp !== undefined) {
+    throw conflict(
+      { group: '', resource: 'pods/binding' },
+      name,
+      `pod ${name} is being deleted, cannot be assigned to a host`,
+    );
+  }
   bound.spec.nodeName = nodeName;
   const others = (bound.status?.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');
   bound.status = {

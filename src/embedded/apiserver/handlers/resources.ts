@@ -1,13 +1,11 @@
 /** Requests for objects: method and path to verb, options and form of the answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { badRequest, methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
+import { methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { answerReview } from '../builtins/access-review.ts';
-import { bindPod } from '../builtins/pod.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
-import { isObject, parseJson } from '../json.ts';
-import { timestamp } from '../metadata.ts';
+import { parseJson } from '../json.ts';
 import { parseMediaType } from '../negotiate.ts';
 import { viewObject } from '../object-view.ts';
 import type { ObjectView } from '../object-view.ts';
@@ -24,6 +22,7 @@ import {
 import type { ResourcePath } from '../request-path.ts';
 import { apiVersionOf } from '../resource.ts';
 import type { Authorizer, UserInfo } from '../types.ts';
+import { createSubresource } from '../subresource-verb.ts';
 import { changeObject } from '../update-verb.ts';
 import { asObject } from '../admit.ts';
 import { readBody, readValue } from './body.ts';
@@ -240,38 +239,12 @@ async function handleSubresource(
     }
     throw methodNotSupported(definition, method);
   }
-  if (
-    subresource === 'binding' &&
-    definition.strategy.subresources?.includes('binding') === true &&
-    method === 'POST'
-  ) {
-    await bind(context, call, request, name);
-    return;
+  if (method !== 'POST') {
+    throw unknownPath();
   }
-  throw unknownPath();
-}
-
-async function bind(context: ApiContext, call: ResourceCall, request: ObjectRequest, name: string): Promise<void> {
   const body = await readValue(call.request);
-  const target = isObject(body) ? body['target'] : undefined;
-  const nodeName = isObject(target) ? target['name'] : undefined;
-  if (typeof nodeName !== 'string' || nodeName === '') {
-    throw badRequest('target.name: Required value');
-  }
-  await bindPodTo(context, request, name, nodeName, parseWriteOptions(call.query).dryRun);
-  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
-  await reply(call, request, 201, viewObject(status as unknown as ObjectView['object']), true);
-}
-
-async function bindPodTo(
-  context: ApiContext,
-  request: ObjectRequest,
-  name: string,
-  nodeName: string,
-  dryRun: boolean,
-): Promise<void> {
-  const options = { ...parseWriteOptions(new URLSearchParams()), dryRun, subresource: 'binding' };
-  await changeObject(context, request, name, options, (current) => bindPod(current, nodeName, timestamp()));
+  const status = await createSubresource(context, request, { name, subresource, body }, parseWriteOptions(call.query));
+  await reply(call, request, 201, viewObject(status as ObjectView['object']), true);
 }
 
 /** `asIs`: a Status or Scale, which has no table form. */

@@ -23,30 +23,45 @@ export function streamWatch(
   const { definition, version } = request.resolved;
   let watch: ObjectWatch | undefined;
   let ended = false;
-  let corked = false;
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
   let columnsSent = false;
 
+  /** Events of one tick go out as one chunk. */
   function write(...parts: readonly (string | Buffer)[]): void {
     if (ended) {
       return;
     }
-    if (!corked) {
-      corked = true;
-      response.cork();
-      process.nextTick(() => {
-        corked = false;
-        response.uncork();
-      });
+    if (pending.length === 0) {
+      process.nextTick(flush);
     }
     for (const part of parts) {
-      response.write(part);
+      const bytes = typeof part === 'string' ? Buffer.from(part) : part;
+      pending.push(bytes);
+      pendingBytes += bytes.length;
     }
-    // Slower than its events come: cut, so that it lists again, rather than kept in memory for ever.
-    if (response.writableLength > limits.watchBufferBytes) {
+    // Slower than its events come: cut, so that it lists again, rather than kept in memory for ever. What exists at the
+    // start is sent in one go and does not count.
+    if (watch !== undefined && response.writableLength + pendingBytes > limits.watchBufferBytes) {
       context.logger.warn({ resource: definition.resource, user: request.user.name }, 'watcher too slow; cut');
+      pending = [];
       finish();
       response.destroy();
     }
+  }
+
+  function flush(): void {
+    if (pending.length > 0 && !response.destroyed) {
+      response.write(pending.length === 1 && pending[0] !== undefined ? pending[0] : Buffer.concat(pending));
+    }
+    pending = [];
+    pendingBytes = 0;
+  }
+
+  function endResponse(): void {
+    flush();
+    finish();
+    response.end();
   }
 
   function finish(): void {
@@ -100,8 +115,7 @@ export function streamWatch(
       if (options.allowWatchBookmarks && watch !== undefined) {
         bookmark(watch.revision, undefined);
       }
-      finish();
-      response.end();
+      endResponse();
     },
     Math.min(timeoutSeconds * 1000, 2 ** 31 - 1),
   );
@@ -118,8 +132,7 @@ export function streamWatch(
         if (failure !== undefined) {
           error(failure);
         }
-        finish();
-        response.end();
+        endResponse();
       },
     });
     watch = started;
@@ -133,7 +146,6 @@ export function streamWatch(
       throw failure;
     }
     error(failure);
-    finish();
-    response.end();
+    endResponse();
   }
 }
