@@ -11,6 +11,8 @@ import { normalizeTable, tablesEqual } from './compare.ts';
 import { dumpRuleset, dumpTable, listTables } from './dump.ts';
 import { formatRule } from './format-rule.ts';
 import { formatTable } from './format.ts';
+import { NFNLGRP_NFTABLES } from './constants.ts';
+import { decodeNftNotifications, type NftNotification } from './notifications.ts';
 import { deleteTable, planTable, replaceTable } from './nftables.ts';
 import type { Table } from './types.ts';
 import { addressHex, concatHex, portHex } from './values.ts';
@@ -252,6 +254,22 @@ describe('nf_tables on the kernel', { skip: isRoot ? false : 'needs root' }, () 
     commitBatch(socket, createTableRequests(observed));
     assert.equal(nft('list', 'ruleset'), text);
     deleteTable(socket, observed);
+  });
+
+  test('a transaction is announced with the process that made it', () => {
+    using listener = openNetlink({ protocol: NETLINK_NETFILTER, netns, groups: [NFNLGRP_NFTABLES] });
+    nft('add', 'table', 'ip', 'announced');
+    const seen: NftNotification[] = [];
+    while (!seen.some(({ kind }) => kind === 'generation')) {
+      const received = listener.receive({ wait: true, target: 'notifications' });
+      assert.ok(received.kind === 'datagram');
+      seen.push(...decodeNftNotifications(received.bytes));
+    }
+    assert.deepEqual(seen[0], { kind: 'table', change: 'new', family: 'ip', table: 'announced' });
+    const last = seen.at(-1);
+    assert.ok(last?.kind === 'generation');
+    assert.equal(last.processName, 'nft');
+    nft('delete', 'table', 'ip', 'announced');
   });
 
   test('thousands of elements', () => {

@@ -21,6 +21,8 @@ import {
   setLink,
 } from './links/links.ts';
 import { listNeighbours } from './neighbours/neighbours.ts';
+import { RTNLGRP_IPV4_IFADDR, RTNLGRP_LINK } from './constants.ts';
+import { decodeRouteNotifications, type RouteNotification } from './notifications.ts';
 import { addRoute, deleteRoute, listRoutes, replaceRoute } from './routes/routes.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -243,6 +245,21 @@ describe('rtnetlink on the kernel', { skip: isRoot ? false : 'needs root' }, () 
     assert.equal(deleteLinkIfPresent(a, { name: 'br2' }), true);
     assert.equal(deleteLinkIfPresent(a, { name: 'br2' }), false);
     deleteLink(a, { name: 'port2' });
+  });
+
+  test('changes are announced', () => {
+    using listener = openNetlink({ protocol: NETLINK_ROUTE, netns: nsA, groups: [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR] });
+    const { index } = createBridge(a, { name: 'br4' });
+    addAddress(a, { linkIndex: index, address: '10.4.0.1/24' });
+    deleteLink(a, { index });
+    const seen: RouteNotification[] = [];
+    while (!seen.some((one) => one.kind === 'link' && one.change === 'deleted')) {
+      const received = listener.receive({ wait: true, target: 'notifications' });
+      assert.ok(received.kind === 'datagram');
+      seen.push(...decodeRouteNotifications(received.bytes));
+    }
+    assert.ok(seen.some((one) => one.kind === 'link' && one.change === 'new' && one.link.name === 'br4'));
+    assert.ok(seen.some((one) => one.kind === 'address' && one.address.address === '10.4.0.1'));
   });
 
   test('errors carry the extended acknowledgement', () => {
