@@ -8,7 +8,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, 
 import { join } from 'node:path';
 import { pollUntil } from '../../base/deadline.ts';
 import { UnsupportedError, VmletError, errorCode } from '../../base/errors.ts';
-import { hasSwapAccounting, rlimitCeilings } from './host-facts.ts';
+import { findLibvirtDaemon, hasSwapAccounting, libvirtDaemons, rlimitCeilings } from './host-facts.ts';
 import { launcherInitPath } from './oci-spec.ts';
 import type { SandboxDevice, SandboxMount } from './oci-spec.ts';
 import { deleteSandbox, startSandbox } from './sandbox.ts';
@@ -34,7 +34,6 @@ export const launcherEnvironment: readonly { readonly name: string; readonly val
 const probeTimeoutMs = 120_000;
 const socketTimeoutMs = 20_000;
 const socketNames = ['virtqemud-sock', 'libvirt-sock'];
-const daemons = ['/usr/sbin/virtqemud', '/usr/sbin/libvirtd'];
 const emulators: Readonly<Record<string, string>> = {
   x64: '/usr/bin/qemu-system-x86_64',
   arm64: '/usr/bin/qemu-system-aarch64',
@@ -88,6 +87,7 @@ async function probe(
     arch: process.arch,
     swapAccounting: await hasSwapAccounting(),
     rlimitCeilings: await rlimitCeilings(),
+    daemonPath: await findLibvirtDaemon(),
     capabilitiesDir: cache,
     capabilitiesWritable: true,
   };
@@ -169,7 +169,7 @@ async function hostKey(): Promise<string> {
   }
   const hash = createHash('sha256');
   let found = 0;
-  for (const path of [emulator, ...daemons]) {
+  for (const path of [emulator, ...libvirtDaemons]) {
     try {
       const real = await realpath(path);
       const { ctimeNs, size } = await stat(real, { bigint: true });

@@ -1,25 +1,51 @@
 /** What `buildOciSpec` has to know about this host, read once at start. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { errorCode } from '../../base/errors.ts';
 
 /** Highest values this process may give to a sandbox, by name; a name that is absent has no ceiling. */
 export type RlimitCeilings = Readonly<Partial<Record<'RLIMIT_NOFILE' | 'RLIMIT_MEMLOCK', number>>>;
 
+/** In order of preference. */
+export const libvirtDaemons = ['/usr/sbin/virtqemud', '/usr/sbin/libvirtd'] as const;
+
 const capSysResource = 1n << 24n;
 
-/** Whether a swap limit may be asked for. */
+/** Whether a swap limit may be asked for: v1 says so at the root, v2 in any child. */
 export async function hasSwapAccounting(): Promise<boolean> {
-  for (const path of ['/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes', '/sys/fs/cgroup/cgroup.controllers']) {
-    try {
-      await stat(path);
+  const root = '/sys/fs/cgroup';
+  const children = await readdir(root, { withFileTypes: true });
+  const candidates = [
+    `${root}/memory/memory.memsw.limit_in_bytes`,
+    ...children.filter((entry) => entry.isDirectory()).map(({ name }) => `${root}/${name}/memory.swap.max`),
+  ];
+  for (const path of candidates) {
+    if (await isThere(path)) {
       return true;
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') {
-        throw error;
-      }
     }
   }
   return false;
+}
+
+/** The libvirt daemon of this host: the modular one where both are installed, as the launcher's init chooses too. */
+export async function findLibvirtDaemon(): Promise<string | undefined> {
+  for (const path of libvirtDaemons) {
+    if (await isThere(path)) {
+      return path;
+    }
+  }
+  return undefined;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** Without CAP_SYS_RESOURCE a hard limit can only be lowered (setrlimit(2)), so our own hard limits are the ceilings. */

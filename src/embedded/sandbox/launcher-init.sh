@@ -23,6 +23,10 @@ case $name in
 esac
 uri="qemu:///session?socket=$socket"
 
+# The same program under a path that no AppArmor profile of the host is attached to, where the runtime provides it.
+program=/usr/sbin/$name
+[ -s "/vmlet/libvirt/$name" ] && program=/vmlet/libvirt/$name
+
 qemu_runs() {
   for stat in /proc/[0-9]*/stat; do
     { read -r _ comm state _ <"$stat"; } 2>/dev/null || continue
@@ -87,7 +91,7 @@ delay=0
 while :; do
   read -r now _ </proc/uptime
   started=${now%.*}
-  "/usr/sbin/$name" --config "/etc/libvirt/$name.conf" </dev/null &
+  "$program" --config "/etc/libvirt/$name.conf" </dev/null &
   daemon=$!
   status=0
   while kill -0 "$daemon" 2>/dev/null; do

@@ -1,4 +1,5 @@
 /** A sandbox request as an OCI runtime configuration. Pure: all facts about the host come in as arguments. */
+import { basename } from 'node:path';
 import type { RlimitCeilings } from './host-facts.ts';
 import { launcherSeccomp } from './launcher-seccomp.ts';
 import type { OciDevice, OciDeviceRule, OciMount, OciSpec } from './oci-types.ts';
@@ -55,6 +56,11 @@ export interface SandboxHostFacts {
   /** Swap is accounted, so a limit on it can be set. */
   readonly swapAccounting: boolean;
   readonly rlimitCeilings: RlimitCeilings;
+  /**
+   * The host's libvirt daemon, mounted once more under `/vmlet/libvirt/`: distributions attach AppArmor profiles to its
+   * usual path, which know nothing of sandboxes and, with no_new_privs, keep it from starting QEMU.
+   */
+  readonly daemonPath?: string | undefined;
   /** Warm libvirt capabilities, mounted read-only; without it libvirt probes QEMU itself. */
   readonly capabilitiesDir?: string | undefined;
   /** Only while the warm-up fills the directory. */
@@ -152,6 +158,16 @@ function baseMounts(settings: SandboxSettings, facts: SandboxHostFacts): OciMoun
     tmpfs('/dev/shm', '1m', 'mode=1777'),
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
     { destination: '/usr', type: 'bind', source: '/usr', options: ['bind', 'ro', 'nosuid', 'nodev'] },
+    ...(facts.daemonPath === undefined
+      ? []
+      : [
+          {
+            destination: `/vmlet/libvirt/${basename(facts.daemonPath)}`,
+            type: 'bind',
+            source: facts.daemonPath,
+            options: ['bind', 'ro', 'nosuid', 'nodev'],
+          },
+        ]),
     tmpfs('/tmp', '4m', 'mode=1777'),
     tmpfs('/run', '4m', 'mode=755', ...own),
     tmpfs('/var/cache/libvirt/qemu', '8m', 'mode=700', ...own),

@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../base/errors.ts';
 import { ensureCapabilitiesCache } from './capabilities-cache.ts';
-import { hasSwapAccounting, rlimitCeilings } from './host-facts.ts';
+import { findLibvirtDaemon, hasSwapAccounting, rlimitCeilings } from './host-facts.ts';
 import type { SandboxDevice, SandboxHostFacts } from './oci-spec.ts';
 import type { OciSpec } from './oci-types.ts';
 import type { SandboxSettings } from './settings.ts';
@@ -27,16 +27,17 @@ export function prepareSandboxHost(settings: SandboxSettings, options: SandboxHo
   const running = new Map<boolean, Promise<SandboxHostFacts>>();
 
   async function look(kvm: boolean): Promise<SandboxHostFacts> {
-    const [rootDir, swapAccounting, ceilings] = await Promise.all([
+    const [rootDir, swapAccounting, ceilings, daemonPath] = await Promise.all([
       ensureSkeleton(settings),
       hasSwapAccounting(),
       rlimitCeilings(),
+      findLibvirtDaemon(),
     ]);
     const capabilitiesDir = await ensureCapabilitiesCache(settings, {
       kvm: kvm ? options.kvm : undefined,
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     });
-    return { rootDir, arch: process.arch, swapAccounting, rlimitCeilings: ceilings, capabilitiesDir };
+    return { rootDir, arch: process.arch, swapAccounting, rlimitCeilings: ceilings, capabilitiesDir, daemonPath };
   }
 
   /** Starts at the same moment share one look, and with it one probe. */

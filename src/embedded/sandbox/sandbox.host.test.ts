@@ -1,24 +1,27 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { pollUntil } from '../../base/deadline.ts';
-import { ensureCapabilitiesCache, launcherEnvironment } from './capabilities-cache.ts';
-import { hasSwapAccounting, rlimitCeilings } from './host-facts.ts';
+import { launcherEnvironment } from './capabilities-cache.ts';
 import { launcherInitPath } from './oci-spec.ts';
 import { deleteSandbox, listSandboxes, removeSandboxRemains, startSandbox } from './sandbox.ts';
+import { prepareSandboxHost } from './sandbox-host.ts';
+import type { SandboxHost } from './sandbox-host.ts';
 import { sandboxCgroup, sandboxSettings } from './settings.ts';
 import type { SandboxSettings } from './settings.ts';
-import { ensureSkeleton } from './skeleton.ts';
 
 const run = promisify(execFile);
 
 async function unable(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) {
     return 'needs root';
+  }
+  if (process.arch !== 'x64') {
+    return 'its guest is an x86_64 one';
   }
   for (const tool of ['runc', 'virsh', 'qemu-system-x86_64']) {
     try {
@@ -49,12 +52,12 @@ const skip = (await unable()) ?? false;
 describe('sandbox', { skip, timeout: 120_000 }, () => {
   let dir: string;
   let settings: SandboxSettings;
-  let capabilitiesDir: string;
+  let hostFacts: SandboxHost;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'vmlet-sandbox-'));
     settings = sandboxSettings({ instance: `test-${process.pid}`, stateDir: `${dir}/state`, runDir: `${dir}/run` });
-    capabilitiesDir = await ensureCapabilitiesCache(settings, { kvm: undefined });
+    hostFacts = prepareSandboxHost(settings, { kvm: undefined });
   });
 
   after(async () => {
@@ -79,13 +82,6 @@ describe('sandbox', { skip, timeout: 120_000 }, () => {
       await chown(join(volumes, name), settings.uid, settings.gid);
       mounts.push({ source: join(volumes, name), destination, readOnly: false });
     }
-    const facts = {
-      rootDir: await ensureSkeleton(settings),
-      arch: process.arch,
-      swapAccounting: await hasSwapAccounting(),
-      rlimitCeilings: await rlimitCeilings(),
-      capabilitiesDir,
-    };
     const log = join(volumes, 'log');
     const pid = await startSandbox(
       settings,
@@ -99,7 +95,7 @@ describe('sandbox', { skip, timeout: 120_000 }, () => {
         resources: { memoryLimitBytes: 512 << 20, cpuLimitMilli: 1500, cpuRequestMilli: 250, pidsLimit: 300 },
         annotations: { 'io.kubernetes.pod.name': 'probe' },
       },
-      facts,
+      await hostFacts(false),
       log,
     );
     const socket = await pollUntil(
@@ -116,6 +112,8 @@ describe('sandbox', { skip, timeout: 120_000 }, () => {
   it('holds the daemon and QEMU with no rights and survives its daemon', async () => {
     const box = await start('survive');
     const daemon = await childNamed(box.pid, /^(libvirtd|virtqemud)$/u);
+    const exe = await readlink(`/proc/${daemon}/exe`);
+    assert.match(exe, /^\/vmlet\/libvirt\//u);
     await virsh(box.socket, ['domcapabilities', '--virttype', 'qemu']);
     const cacheMounts = await readFile(`/proc/${box.pid}/mountinfo`, 'utf8');
     assert.match(cacheMounts, /qemu\/cache\/capabilities ro/u);

@@ -18,8 +18,9 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { UnsupportedError, errorCode } from '../../base/errors.ts';
+import { libvirtDaemons } from './host-facts.ts';
 import { libvirtdConf, qemuConf, virtqemudConf } from './libvirt-conf.ts';
 import type { SandboxSettings } from './settings.ts';
 
@@ -111,6 +112,10 @@ async function describeSkeleton(settings: SandboxSettings): Promise<Map<string, 
   file('etc/libvirt/virtqemud.conf', virtqemudConf);
   file('etc/libvirt/qemu.conf', qemuConf);
   file('vmlet/init', await readFile(initScript), 0o755);
+  for (const path of libvirtDaemons) {
+    // Only a place to mount on.
+    file(`vmlet/libvirt/${basename(path)}`, '', 0o755);
+  }
   const driver = await findQemuDriver();
   entries.set('vmlet/drivers/libvirt_driver_qemu.so', { kind: 'link', target: driver });
   return entries;
