@@ -18,6 +18,8 @@ export interface AgentContext {
   readonly reactor: Reactor;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Only root can look into it; best on a tmpfs. For files that hold secrets on their way to a seed. */
+  readonly stagingDir: string;
   readonly dns: DnsSettings;
   /** Why guests are emulated here; undefined when KVM runs them. */
   readonly emulationReason: string | undefined;

@@ -19,7 +19,10 @@ const patchTypes = {
   strategic: 'application/strategic-merge-patch+json',
 } as const;
 
-export async function connectKubeconfig(options: { file: string; context?: string | undefined }): Promise<ApiConnection> {
+export async function connectKubeconfig(options: {
+  file: string;
+  context?: string | undefined;
+}): Promise<ApiConnection> {
   return connectEndpoint(await loadKubeconfig(options));
 }
 
@@ -82,7 +85,10 @@ export function createHttpsClient(transport: Transport): KubeClient {
 
 function collectionPath(type: ResourceType, namespace: string | undefined): string {
   const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
-  const scope = type.namespaced && namespace !== undefined && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  const scope =
+    type.namespaced && namespace !== undefined && namespace !== ''
+      ? `/namespaces/${encodeURIComponent(namespace)}`
+      : '';
   return `${root}${scope}/${type.resource}`;
 }
 

@@ -48,7 +48,10 @@ export function createTransport(endpoint: ApiEndpoint): Transport {
         ...authorization,
         ...(payload === undefined
           ? {}
-          : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          : {
+              'content-type': request.contentType ?? 'application/json',
+              'content-length': Buffer.byteLength(payload),
+            }),
       },
       ...(signal === undefined ? {} : { signal }),
     };
@@ -64,9 +67,13 @@ export function createTransport(endpoint: ApiEndpoint): Transport {
       return new CancelledError('cancelled', { cause: error });
     }
     const hint = errorCode(error) === 'ECONNREFUSED' ? ': is vmlet running? start it with `vmlet up`' : '';
-    return new VmletError('Unreachable', `no answer from ${endpoint.server} (${errorCode(error)} ${error.message})${hint}`, {
-      cause: error,
-    });
+    return new VmletError(
+      'Unreachable',
+      `no answer from ${endpoint.server} (${errorCode(error)} ${error.message})${hint}`,
+      {
+        cause: error,
+      },
+    );
   }
 
   async function readBody(response: IncomingMessage): Promise<string> {

@@ -33,7 +33,10 @@ export async function loadKubeconfig(options: { file: string; context?: string |
   const user = entry(config, 'users', 'user', text(context['user']), file);
   for (const plugin of ['exec', 'auth-provider']) {
     if (user[plugin] !== undefined) {
-      throw new VmletError('BadKubeconfig', `${file}: credentials by ${plugin} are not supported; use a certificate or a token`);
+      throw new VmletError(
+        'BadKubeconfig',
+        `${file}: credentials by ${plugin} are not supported; use a certificate or a token`,
+      );
     }
   }
   const server = text(cluster['server']);
@@ -59,7 +62,9 @@ async function parseFile(file: string): Promise<unknown> {
     content = await readFile(file, 'utf8');
   } catch (error) {
     const hint = errorCode(error) === 'EACCES' ? ': run as root (sudo), or name another with --kubeconfig' : '';
-    throw new VmletError('NoKubeconfig', `kubeconfig ${file} cannot be read (${errorCode(error)})${hint}`, { cause: error });
+    throw new VmletError('NoKubeconfig', `kubeconfig ${file} cannot be read (${errorCode(error)})${hint}`, {
+      cause: error,
+    });
   }
   try {
     // What vmlet writes is JSON, which needs no YAML library.
@@ -71,7 +76,9 @@ async function parseFile(file: string): Promise<unknown> {
 
 function entry(config: Fields, list: string, member: string, name: string | undefined, file: string): Fields {
   const entries = config[list];
-  const found = Array.isArray(entries) ? entries.map((item) => fields(item, file)).find((item) => item['name'] === name) : undefined;
+  const found = Array.isArray(entries)
+    ? entries.map((item) => fields(item, file)).find((item) => item['name'] === name)
+    : undefined;
   if (found === undefined) {
     throw new VmletError('BadKubeconfig', `${file} has no "${name ?? ''}" under ${list}`);
   }

@@ -112,7 +112,7 @@ export class Machine {
     const { context } = this;
     const network = await this.serve(vmi);
     context.step(vmi, 'network up');
-    const xml = await prepareMachine({ context, vmi, link, network, signal });
+    const xml = await prepareMachine({ context, podUid: this.#podUid, vmi, link, network });
     context.step(vmi, 'disks ready');
     const domain = await link.connection.defineDomain(xml, 0, { signal });
     context.step(vmi, 'domain defined');
@@ -195,7 +195,10 @@ export class Machine {
       });
       link.connection.onClose(() => this.#unlink(link));
       await link.connection.onDomainEvent({ kinds: ['lifecycle', 'ioErrorReason', 'reboot'] }, (event) => {
-        this.#logger.info({ event: event.kind, ...('event' in event ? { what: event.event, detail: event.detail } : {}) }, 'domain event');
+        this.#logger.info(
+          { event: event.kind, ...('event' in event ? { what: event.event, detail: event.detail } : {}) },
+          'domain event',
+        );
         this.#onChange();
       });
       this.#link = link;

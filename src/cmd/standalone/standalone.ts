@@ -160,7 +160,12 @@ export async function startStandalone(options: {
 
   const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
   startScheduler({ client, logger: logger.child({ name: 'scheduler' }), signal, events });
-  startGarbageCollector({ client, logger: logger.child({ name: 'garbage' }), signal, types: [podType, vmType, vmiType] });
+  startGarbageCollector({
+    client,
+    logger: logger.child({ name: 'garbage' }),
+    signal,
+    types: [podType, vmType, vmiType],
+  });
 
   const vms = startInformer(client, vmType, { signal, logger });
   const vmis = startInformer(client, vmiType, { signal, logger });
@@ -175,7 +180,13 @@ export async function startStandalone(options: {
     client,
     vmis,
     pods,
-    launcher: { image: podRuntimeDefaults.launcherImage, kvm: acceleration.kvm, cpuAllocationRatio: 10 },
+    launcher: {
+      image: podRuntimeDefaults.launcherImage,
+      kvm: acceleration.kvm,
+      vhostNet: existsSync('/dev/vhost-net'),
+      cpuAllocationRatio: 10,
+      nodeSelector: { 'kubevirt.io/schedulable': 'true' },
+    },
     events,
     logger: logger.child({ name: 'vmi' }),
     signal,
@@ -191,6 +202,7 @@ export async function startStandalone(options: {
     reactor,
     logger: agentLogger,
     signal,
+    stagingDir: `${settings.runDir}/staging`,
     dns: readDnsSettings(),
     emulationReason: acceleration.emulationReason,
     ensureNetwork: ensureVmNetwork,

@@ -2,7 +2,7 @@
 
 export interface Inspection {
   readonly vmi: { readonly namespace: string; readonly name: string; readonly uid: string; readonly phase: string };
-  readonly pod: { readonly name: string; readonly uid: string };
+  readonly pod: { readonly uid: string };
   /** Inode by kind: two processes with equal numbers share the namespace. */
   readonly namespaces: Readonly<Record<string, number>>;
   readonly processes: readonly InspectedProcess[];

@@ -44,7 +44,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const beforeVm = before ?? instanceSnapshot();
   let code = await showVm(io, api, keep);
   if (keep) {
-    io.out('\nThe VM runs on: kubectl --kubeconfig /var/lib/vmlet/kubeconfig get vmi; `vmlet console demo`; `vmlet down`.\n');
+    io.out(
+      '\nThe VM runs on: kubectl --kubeconfig /var/lib/vmlet/kubeconfig get vmi; `vmlet console demo`; `vmlet down`.\n',
+    );
     return code;
   }
   if (startedHere) {
@@ -118,7 +120,12 @@ async function removeVm(io: Io, api: ApiConnection, narrator: Narrator, name: st
 }
 
 /** Prints Pod and VMI changes and the Events about them as they come. */
-async function narrate(api: ApiConnection, narrator: Narrator, vmi: VirtualMachineInstance, signal: AbortSignal): Promise<void> {
+async function narrate(
+  api: ApiConnection,
+  narrator: Narrator,
+  vmi: VirtualMachineInstance,
+  signal: AbortSignal,
+): Promise<void> {
   const seen = new Set<string>();
   const once = (step: string, text: string): void => {
     if (!seen.has(step)) {
@@ -128,7 +135,10 @@ async function narrate(api: ApiConnection, narrator: Narrator, vmi: VirtualMachi
   };
   const pods = async (): Promise<void> => {
     for await (const event of api.client.watch(podType, { namespace, signal })) {
-      if (event.type === 'BOOKMARK' || !event.object.metadata.ownerReferences?.some((owner) => owner.uid === vmi.metadata.uid)) {
+      if (
+        event.type === 'BOOKMARK' ||
+        !event.object.metadata.ownerReferences?.some((owner) => owner.uid === vmi.metadata.uid)
+      ) {
         continue;
       }
       const pod = event.object;
@@ -152,7 +162,10 @@ async function narrate(api: ApiConnection, narrator: Narrator, vmi: VirtualMachi
       const phase = event.object.status?.phase;
       if (phase === 'Running') {
         const emulation = event.object.status?.conditions?.find((condition) => condition.type === 'SoftwareEmulation');
-        once('domain started', emulation === undefined ? 'with KVM' : 'with an emulated CPU (no usable KVM on this host)');
+        once(
+          'domain started',
+          emulation === undefined ? 'with KVM' : 'with an emulated CPU (no usable KVM on this host)',
+        );
       } else if (phase === 'Succeeded' || phase === 'Failed') {
         once('guest ended', `${phase}: ${event.object.status?.reason ?? ''}`);
       }

@@ -35,7 +35,10 @@ export async function checkOutbound(podAddress: string, signal: AbortSignal): Pr
     const target = `http://${bracketed(host)}:${port}/`;
     const answer = await fetchPatiently(`http://${bracketed(podAddress)}/cgi-bin/fetch?${target}`, signal);
     if (!answer.includes('hello from outside') || visitors[0] !== podAddress) {
-      throw new VmletError('NoMasquerade', `the guest got "${answer.trim()}" from ${target}, which saw ${visitors[0] ?? 'nobody'}`);
+      throw new VmletError(
+        'NoMasquerade',
+        `the guest got "${answer.trim()}" from ${target}, which saw ${visitors[0] ?? 'nobody'}`,
+      );
     }
     return `guest -> ${target}, which saw ${visitors[0]}`;
   } finally {

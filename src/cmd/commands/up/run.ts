@@ -37,7 +37,10 @@ export async function run(invocation: Invocation): Promise<number> {
 
 async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
   const { startStandalone } = await import('../../standalone/standalone.ts');
-  const logger = createLogger({ level: settings.logLevel, destinationFd: process.stderr.isTTY ? logFile(settings) : 2 });
+  const logger = createLogger({
+    level: settings.logLevel,
+    destinationFd: process.stderr.isTTY ? logFile(settings) : 2,
+  });
   const standalone = await startStandalone({
     settings,
     logger,
@@ -85,7 +88,10 @@ async function detach(io: Io, settings: StandaloneSettings): Promise<number> {
         child.kill('SIGTERM');
       }
       io.err(text.slice(-4000));
-      throw new VmletError('NotStarted', exit === undefined ? 'vmlet did not start in time' : `vmlet ended with ${exit}; the end of ${log} is above`);
+      throw new VmletError(
+        'NotStarted',
+        exit === undefined ? 'vmlet did not start in time' : `vmlet ended with ${exit}; the end of ${log} is above`,
+      );
     }
     await sleep(20);
   }

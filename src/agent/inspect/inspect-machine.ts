@@ -1,0 +1,85 @@
+/** Reads everything that this node holds for one VM. Only reads; every source may vanish while it is looked at. */
+import { findCgroupOfProcess, listCgroupPids, readCgroupValues } from '../../linux/cgroup/observe.ts';
+import { readLayout } from '../../linux/cgroup/layout.ts';
+import { formatDeviceRule } from '../../linux/cgroup/values.ts';
+import { listThreads, readMemory, readNamespaceInodes, readStatus } from '../../linux/process/process.ts';
+import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import type { InspectedProcess, Inspection } from '../../vm/inspection/inspection.ts';
+import { VmletError } from '../../base/errors.ts';
+import type { AgentContext } from '../context.ts';
+import type { Machine } from '../machine/machine.ts';
+import { inspectVmNetwork } from '../network/vm-network.ts';
+import { readQemuLog } from './qemu-log.ts';
+
+const seccompModes = ['disabled', 'strict', 'filter'];
+
+export async function inspectMachine(
+  context: AgentContext,
+  machine: Machine,
+  vmi: VirtualMachineInstance,
+): Promise<Inspection> {
+  const { link } = machine;
+  if (link === undefined) {
+    throw new VmletError('NotRunningHere', `${vmi.metadata.name} does not run on node ${context.nodeName}`);
+  }
+  const layout = readLayout();
+  const cgroup = findCgroupOfProcess(layout, link.initPid);
+  const values = cgroup === undefined ? undefined : readCgroupValues(cgroup);
+  const live = await machine.describe(vmi);
+  const qemuLog = readQemuLog(link.root, live.name);
+  return {
+    vmi: {
+      namespace: vmi.metadata.namespace ?? '',
+      name: vmi.metadata.name,
+      uid: vmi.metadata.uid ?? '',
+      phase: vmi.status?.phase ?? '',
+    },
+    pod: { uid: machine.podUid },
+    namespaces: readNamespaceInodes(link.initPid) ?? {},
+    processes: (cgroup === undefined ? [] : listCgroupPids(cgroup)).flatMap((pid) => inspectProcess(pid) ?? []),
+    cgroup: {
+      layout: layout.mode,
+      path: cgroup?.path ?? '',
+      values: Object.fromEntries(
+        Object.entries(values ?? {})
+          .filter(([name, value]) => name !== 'devices' && value !== undefined)
+          .map(([name, value]) => [name, formatValue(value)]),
+      ),
+      devices: values?.devices?.map(formatDeviceRule),
+    },
+    network: inspectVmNetwork(link.netns),
+    leases: (machine.servers?.leases() ?? []).map(
+      (lease) => `${lease.address} to ${lease.mac}${lease.hostname === undefined ? '' : ` (${lease.hostname})`}`,
+    ),
+    disks: live.disks.map(
+      (disk) => `${disk.target} ${disk.alias} ${disk.bus} ${disk.source ?? ''}${disk.readonly ? ' (read-only)' : ''}`,
+    ),
+    logs: {
+      serial: machine.console.scrollback().toString('latin1'),
+      ...(qemuLog === undefined ? {} : { qemu: qemuLog }),
+    },
+  };
+}
+
+function formatValue(value: unknown): string {
+  return typeof value === 'object'
+    ? JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part))
+    : String(value);
+}
+
+function inspectProcess(pid: number): InspectedProcess | undefined {
+  const status = readStatus(pid);
+  if (status === undefined) {
+    return undefined;
+  }
+  return {
+    pid,
+    command: status.name,
+    uid: status.uids[0] ?? -1,
+    threads: listThreads(pid)?.length ?? 0,
+    anonymousKiB: Math.round((readMemory(pid)?.anonymousBytes ?? 0) / 1024),
+    seccomp: seccompModes[status.seccompMode] ?? String(status.seccompMode),
+    noNewPrivileges: status.noNewPrivileges,
+    capabilities: status.capabilitiesEffective.toString(16),
+  };
+}
