@@ -20,9 +20,10 @@ export function asObject(request: ObjectRequest, body: unknown): KubeObject {
     throw badRequest('the object provided is not a JSON object');
   }
   const apiVersion = apiVersionOf(definition.group, version.name);
-  const given = `${String(body['apiVersion'] ?? apiVersion)}, Kind=${String(body['kind'] ?? definition.kind)}`;
-  if (given !== `${apiVersion}, Kind=${definition.kind}`) {
-    throw badRequest(`the object provided is ${given}; expected ${apiVersion}, Kind=${definition.kind}`);
+  const given = { apiVersion: body['apiVersion'] ?? apiVersion, kind: body['kind'] ?? definition.kind };
+  if (given.apiVersion !== apiVersion || given.kind !== definition.kind) {
+    const shown = `${JSON.stringify(given.apiVersion)}, Kind=${JSON.stringify(given.kind)}`;
+    throw badRequest(`the object provided is ${shown}; expected ${apiVersion}, Kind=${definition.kind}`);
   }
   const metadata = body['metadata'] ?? {};
   if (!isObject(metadata)) {

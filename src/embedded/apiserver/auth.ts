@@ -37,7 +37,7 @@ export function createAuthenticator(tokens: readonly StaticToken[]): Authenticat
 }
 
 function certificateUser(socket: TLSSocket): UserInfo | undefined {
-  if (socket.authorized !== true) {
+  if (!socket.authorized) {
     return undefined;
   }
   // Node's types promise texts; a subject with several O gives a list, one without CN gives none.

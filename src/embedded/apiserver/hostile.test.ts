@@ -19,7 +19,7 @@ describe('hostile requests get the right Status and harm nothing', () => {
   });
 
   const cases: [string, string, string, CallOptions, number][] = [
-    ['deep nesting', 'POST', maps, { body: `${'['.repeat(100_000)}` }, 400],
+    ['deep nesting', 'POST', maps, { body: '['.repeat(100_000) }, 400],
     ['body too large', 'POST', maps, { body: Buffer.alloc(4 * 1024 * 1024, 32) }, 413],
     [
       'object too large',

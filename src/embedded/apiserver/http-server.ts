@@ -154,7 +154,7 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
       const own = group === undefined || context.registry.find(path.group, path.version, path.resource) !== undefined;
       await (own ? handleResource(context, options.authorize, call) : handleDelegated(group, call));
     } else if (path.type === 'other') {
-      if (!/^\/openapi\//u.test(pathname)) {
+      if (!pathname.startsWith('/openapi/')) {
         throw unknownPath();
       }
       options.openapi.handle(path.path, request, response);

@@ -1,4 +1,5 @@
 /** Makes X.509 certificates. Loads @peculiar/x509, which takes a while: import this module only when needed. */
+// eslint-disable-next-line import/no-unassigned-import -- a polyfill
 import './reflect-metadata.ts';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';

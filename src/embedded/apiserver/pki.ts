@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { writePrivateFile } from './kubeconfig.ts';
+import type * as pkiMake from './pki-make.ts';
 import type { KeyPair } from './pki-make.ts';
 import { systemMasters } from './types.ts';
 
@@ -42,7 +43,7 @@ export async function createCertificates(options: CertificateOptions): Promise<C
   const leaf = async (
     name: string,
     good: (certificate: X509Certificate) => boolean,
-    make: (module: typeof import('./pki-make.ts')) => Promise<KeyPair>,
+    make: (module: typeof pkiMake) => Promise<KeyPair>,
   ) => {
     const known = readPair(directory, name);
     const caCertificate = new X509Certificate(ca.cert);

@@ -109,7 +109,7 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
         code: response.statusCode ?? 0,
         headers: response.headers,
         text,
-        json: isJson && text !== '' ? (JSON.parse(text) as Json) : undefined,
+        json: isJson && text !== '' ? JSON.parse(text) : undefined,
       };
     },
     async *stream(path, accept) {
@@ -120,7 +120,7 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
           const lines = (rest + chunk.toString('utf8')).split('\n');
           rest = lines.pop() ?? '';
           for (const line of lines) {
-            yield JSON.parse(line) as Json;
+            yield JSON.parse(line);
           }
         }
       } finally {

@@ -1,4 +1,5 @@
 /** What the API server shares with those who plug into it: identities, admission, delegated groups. */
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { KubeObject } from '../../apimachinery/object.ts';
 
@@ -106,8 +107,8 @@ export interface DelegatedGroup {
   upgrade?(request: DelegatedRequest, socket: Duplex, head: Buffer, upgradeRequest: UpgradeRequest): void;
 }
 
-/** The part of node's IncomingMessage that a WebSocket library needs. */
-export type UpgradeRequest = import('node:http').IncomingMessage;
+/** As a WebSocket library needs it. */
+export type UpgradeRequest = IncomingMessage;
 
 export interface AuthorizationAttributes {
   readonly verb: string;

@@ -67,6 +67,7 @@ export const ageColumn: PrinterColumn = {
 };
 
 /** A column read from a typed object. */
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the kind that `value` reads
 export function column<T extends KubeObject>(
   name: string,
   value: (object: T) => unknown,

@@ -7,16 +7,6 @@ import { storagePrefix } from '../resource.ts';
 import { column, defineBuiltin } from './define.ts';
 import type { BuiltinSchemas } from './define.ts';
 
-interface NewEvent extends KubeObject {
-  regarding?: Event['involvedObject'];
-  note?: string;
-  deprecatedSource?: Event['source'];
-  deprecatedFirstTimestamp?: string | null;
-  deprecatedLastTimestamp?: string | null;
-  deprecatedCount?: number;
-  reportingController?: string;
-}
-
 const renamed: readonly (readonly [stored: string, served: string])[] = [
   ['involvedObject', 'regarding'],
   ['message', 'note'],
@@ -79,7 +69,7 @@ function toNewEvent(object: KubeObject): KubeObject {
 
 function stored(object: KubeObject): Event {
   const back = renamed.map(([old, served]) => [served, old] as const);
-  return { ...rename(object as NewEvent, back), apiVersion: 'v1' } as unknown as Event;
+  return { ...rename(object, back), apiVersion: 'v1' } as unknown as Event;
 }
 
 function rename(object: KubeObject, pairs: readonly (readonly [from: string, to: string])[]): Record<string, unknown> {

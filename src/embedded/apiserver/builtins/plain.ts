@@ -84,10 +84,7 @@ function prepareSecret(object: KubeObject): void {
   const secret = object as Secret;
   secret.type ??= 'Opaque';
   if (secret.stringData !== undefined) {
-    const encoded = Object.entries(secret.stringData).map(([key, text]) => [
-      key,
-      Buffer.from(String(text)).toString('base64'),
-    ]);
+    const encoded = Object.entries(secret.stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
     secret.data = { ...secret.data, ...(Object.fromEntries(encoded) as Record<string, string>) };
     delete secret.stringData;
   }
@@ -150,7 +147,7 @@ function validateImmutable(object: KubeObject, old: KubeObject): FieldError[] {
   if ((old as Immutable).immutable !== true) {
     return [];
   }
-  const content = ({ metadata: _, ...rest }: KubeObject): unknown => rest;
+  const content = (whole: KubeObject): unknown => ({ ...whole, metadata: undefined });
   return isDeepStrictEqual(content(object), content(old))
     ? []
     : [forbiddenField('data', 'field is immutable when `immutable` is set')];

@@ -1,6 +1,5 @@
 /** A CustomResourceDefinition as a served resource. */
 import type { KubeObject } from '../../../apimachinery/object.ts';
-import type { JsonSchema } from '../../schema/json-schema.ts';
 import { compileStructuralSchema } from '../../schema/structural-schema.ts';
 import { compileJsonPath } from '../json-path.ts';
 import type { PrinterColumn, ResourceDefinition, ResourceVersion } from '../resource.ts';
@@ -45,7 +44,7 @@ function buildVersion(version: CrdVersion): ResourceVersion {
     served: version.served,
     ...(version.deprecated === true && { deprecated: true }),
     ...(version.deprecationWarning !== undefined && { deprecationWarning: version.deprecationWarning }),
-    schema: compileStructuralSchema(source as JsonSchema),
+    schema: compileStructuralSchema(source),
     openApiSchema: source,
     columns: (columns.length === 0 ? [ageColumn] : columns).map(buildColumn),
     hasStatus: version.subresources?.status !== undefined,

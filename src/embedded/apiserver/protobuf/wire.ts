@@ -55,7 +55,7 @@ export function decodeMessage(message: Message, bytes: Uint8Array, depth = 0): R
     if (typeof type === 'object' && 'map' in type) {
       const [key, value] = decodeMapEntry(type.map, raw.bytes);
       // defineProperty, so that a key called __proto__ stays data until it is refused.
-      const map = (object[name] ??= {}) as object;
+      const map = (object[name] ??= {});
       Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
       continue;
     }
