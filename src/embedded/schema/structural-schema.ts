@@ -11,11 +11,11 @@ import { MAX_ERRORS, validate } from './validation.ts';
 
 export interface CompiledSchema {
   /** Fills in defaults, in place; drops nulls that are not allowed. */
-  applyDefaults(object: object): void;
+  applyDefaults(object: unknown): void;
   /** Removes unknown fields, in place. Returns their paths: `spec.volumes[0].nmae`. */
-  prune(object: object): string[];
+  prune(object: unknown): string[];
   /** All faults, at most 100; paths and texts as kube-apiserver gives them for a custom resource. */
-  validate(object: object): FieldError[];
+  validate(object: unknown): FieldError[];
   /** Where the schema asks for something that is not enforced (CEL rules), for a warning to the schema's author. */
   readonly notEnforced: readonly string[];
 }
