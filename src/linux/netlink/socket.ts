@@ -79,7 +79,7 @@ export type Received =
 
 /**
  * Opens a socket of `protocol` (NETLINK_ROUTE, NETLINK_NETFILTER) in `netns`, or in the calling thread's namespace.
- * `groups` are multicast group numbers to join (RTNLGRP_..., NFNLGRP_...). About 15 us. Throws KernelError.
+ * `groups` are multicast group numbers to join (RTNLGRP_..., NFNLGRP_...). About 30 us. Throws KernelError.
  */
 export function openNetlink(options: {
   readonly protocol: number;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { Fd, openFds } from '../fd/fd.ts';
 import { NETLINK_ROUTE } from '../netlink/constants.ts';
@@ -245,6 +245,38 @@ describe('rtnetlink on the kernel', { skip: isRoot ? false : 'needs root' }, () 
     assert.equal(deleteLinkIfPresent(a, { name: 'br2' }), true);
     assert.equal(deleteLinkIfPresent(a, { name: 'br2' }), false);
     deleteLink(a, { name: 'port2' });
+  });
+
+  test('a TAP device and the forwarding table of its bridge', (t) => {
+    if (!existsSync('/dev/net/tun')) {
+      t.skip('no /dev/net/tun');
+      return;
+    }
+    const tuntap = ['tuntap', 'add', 'tap5', 'mode', 'tap', 'user', '107', 'group', '107', 'multi_queue', 'vnet_hdr'];
+    execFileSync('ip', ['-n', nameA, ...tuntap], { timeout: 10_000 });
+    const bridge = createBridge(a, { name: 'br5', up: true });
+    setLink(a, { name: 'tap5' }, { master: bridge.index, mtu: 1400, address: '02:00:00:00:00:05', up: true });
+    const tap = getLink(a, { name: 'tap5' });
+    assert.deepEqual(
+      { ...tap.tun, queues: undefined, disabledQueues: undefined },
+      {
+        type: 'tap',
+        owner: 107,
+        group: 107,
+        packetInformation: false,
+        vnetHdr: true,
+        persist: true,
+        multiQueue: true,
+        queues: undefined,
+        disabledQueues: undefined,
+      },
+    );
+    assert.equal(tap.master, bridge.index);
+    assert.equal(tap.mtu, 1400);
+    const own = listNeighbours(a, { family: 'bridge' }).find((entry) => entry.linkIndex === tap.index);
+    assert.equal(own?.macAddress, '02:00:00:00:00:05');
+    deleteLink(a, { name: 'tap5' });
+    deleteLink(a, { name: 'br5' });
   });
 
   test('changes are announced', () => {
