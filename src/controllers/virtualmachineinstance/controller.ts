@@ -1,6 +1,7 @@
 /** Runs decide() for each VMI whose own or whose Pod's state changed. */
 import { podType, type Pod } from '../../apimachinery/core.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../apimachinery/status.ts';
+import { failpoint } from '../../base/failpoint.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { startController, type Controller } from '../../client/controller.ts';
@@ -64,6 +65,7 @@ async function reconcile(options: VmiControllerOptions, key: string): Promise<vo
   if (vmi === undefined) {
     return;
   }
+  failpoint('admitted');
   const now = options.now ?? ((): Date => new Date());
   const pods = await podsOf(options, vmi);
   for (const action of decide({ vmi, pods, now: now() })) {
@@ -128,6 +130,7 @@ async function createPod(options: VmiControllerOptions, vmi: VirtualMachineInsta
   const wanted = renderLauncherPod(vmi, launcher);
   try {
     const pod = await client.create(podType, wanted);
+    failpoint('pod created');
     logger.debug({ vmi: keyOf(vmi), pod: pod.metadata.name }, 'launcher Pod made');
     events.record({
       object: vmi,

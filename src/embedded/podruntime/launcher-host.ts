@@ -7,6 +7,7 @@ import { lstat, mkdir, open, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pollUntil } from '../../base/deadline.ts';
 import { UnsupportedError, errorCode } from '../../base/errors.ts';
+import { failpoint } from '../../base/failpoint.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { openPidFd, sendSignal } from '../../linux/process/pidfd.ts';
 import type { Reactor } from '../../linux/reactor/reactor.ts';
@@ -171,6 +172,7 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
       Promise.all(launcher.devices.map(findDevice)),
       options.hostFacts(launcher.devices.includes('/dev/kvm')),
     ]);
+    failpoint('pod network up');
     begun.add(pod.uid);
     const pid = await startSandbox(
       sandbox,
@@ -201,6 +203,7 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
       facts,
       logPath(pod.uid),
     );
+    failpoint('sandbox up');
     track(pod.uid, pid, Date.now());
     return net.ips;
   }
