@@ -71,6 +71,8 @@ async function createNamed(
     delete (given as { status?: unknown }).status;
   }
   applySchema(request, given, options.fieldValidation);
+  // The strategies below rely on the shape.
+  refuseInvalid(request, given.metadata.name ?? '', validateSchema(request, given));
   strategy.prepareForCreate?.(given);
   const name = given.metadata.name ?? '';
   requireNamespace(context, request, name);

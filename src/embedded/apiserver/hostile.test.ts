@@ -74,6 +74,41 @@ describe('hostile requests get the right Status and harm nothing', () => {
     ['prototype as resource', 'GET', '/api/v1/__proto__', {}, 404],
     ['prototype as group', 'GET', '/apis/constructor/v1', {}, 404],
     ['prototype as field', 'GET', '/api/v1/pods?fieldSelector=constructor%3Dx', {}, 400],
+    ['Pod without a spec', 'POST', '/api/v1/namespaces/default/pods', { body: { metadata: { name: 'p' } } }, 422],
+    [
+      'Pod of wrong types',
+      'POST',
+      '/api/v1/namespaces/default/pods',
+      { body: { metadata: { name: 'p' }, spec: { containers: [null, 7] } } },
+      422,
+    ],
+    [
+      'definition of wrong types',
+      'POST',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      {
+        body: {
+          metadata: { name: 'x.y.z' },
+          spec: { group: 'y.z', scope: 'Cluster', names: { plural: 'x', kind: 'X' }, versions: [null] },
+        },
+      },
+      422,
+    ],
+    [
+      'status of wrong types',
+      'PUT',
+      '/api/v1/namespaces/default/status',
+      { body: { metadata: { name: 'default' }, status: 'x' } },
+      422,
+    ],
+    ['ConfigMap of wrong types', 'POST', maps, { body: { metadata: { name: 'c' }, data: { a: { b: 1 } } } }, 422],
+    [
+      'Secret of wrong types',
+      'POST',
+      '/api/v1/namespaces/default/secrets',
+      { body: { metadata: { name: 'c' }, stringData: 7 } },
+      422,
+    ],
     ['unknown method', 'OPTIONS', '/api/v1/pods', {}, 405],
     [
       'huge JSON patch',

@@ -81,6 +81,8 @@ async function changeOnce(
   const next = mergeParts(request, object, old, options.subresource);
   next.metadata.resourceVersion = old.metadata.resourceVersion ?? String(entry.revision);
   applySchema(request, next, options.fieldValidation);
+  // The strategies below rely on the shape.
+  refuseInvalid(request, name, validateSchema(request, next));
   if (options.subresource === undefined) {
     strategy.prepareForUpdate?.(next, old);
   }
