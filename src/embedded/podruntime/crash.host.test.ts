@@ -13,7 +13,7 @@ import { pollUntil } from '../../base/deadline.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
-import { listSandboxes, removeSandboxRemains } from '../sandbox/sandbox.ts';
+import { deleteSandbox, listSandboxes, removeSandboxRemains } from '../sandbox/sandbox.ts';
 import { prepareSandboxHost } from '../sandbox/sandbox-host.ts';
 import { sandboxCgroup } from '../sandbox/settings.ts';
 import { openImageStore } from '../volumes/image-store.ts';
@@ -68,6 +68,10 @@ describe('pod runtime killed with -9', { skip, timeout: 180_000 }, () => {
   after(async () => {
     const settings = testSettings(dir, instance);
     const left = await listSandboxes(settings.sandbox);
+    for (const { id } of left) {
+      await deleteSandbox(settings.sandbox, id);
+    }
+    await createTestNetwork(dir).retainOnly(new Set());
     await removeSandboxRemains(settings.sandbox);
     await rm(dir, { recursive: true, force: true });
     assert.deepEqual(left, []);

@@ -16,7 +16,7 @@ import { createReactor } from '../../linux/reactor/reactor.ts';
 import type { PodNetwork } from '../podnetwork/pod-network.ts';
 import { prepareSandboxHost } from '../sandbox/sandbox-host.ts';
 import type { SandboxHost } from '../sandbox/sandbox-host.ts';
-import { listSandboxes, removeSandboxRemains } from '../sandbox/sandbox.ts';
+import { deleteSandbox, listSandboxes, removeSandboxRemains } from '../sandbox/sandbox.ts';
 import { sandboxCgroup } from '../sandbox/settings.ts';
 import { openImageStore } from '../volumes/image-store.ts';
 import { createTestNetwork, testImageSettings, testLauncherPod, testSettings } from './host-fixture.ts';
@@ -63,6 +63,10 @@ describe('pod runtime', { skip, timeout: 120_000 }, () => {
     runtimes.forEach((controller) => controller.abort());
     reactor.close();
     const left = await listSandboxes(settings.sandbox);
+    for (const { id } of left) {
+      await deleteSandbox(settings.sandbox, id);
+    }
+    await createTestNetwork(dir).retainOnly(new Set());
     await removeSandboxRemains(settings.sandbox);
     await rm(dir, { recursive: true, force: true });
     assert.deepEqual(left, []);

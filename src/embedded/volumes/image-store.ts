@@ -8,25 +8,21 @@
  * The directory is root's alone (0700): sandboxes get a bind mount of one content directory and nothing else.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  mkdir,
-  mkdtemp,
-  readFile,
-  readdir,
-  realpath,
-  rename,
-  rm,
-  stat,
-  statfs,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError, VmletError, errorCode } from '../../base/errors.ts';
 import { runTool } from '../sandbox/tool.ts';
-import { effectivePullPolicy, isLoopbackRegistry, parseImageReference, skopeoSource } from './image-reference.ts';
+import { accessArguments, checkLocal, withCredentials } from './image-access.ts';
+import { effectivePullPolicy, parseImageReference, skopeoSource } from './image-reference.ts';
 import type { ImageReference, PullPolicy } from './image-reference.ts';
 import { parseImageManifest } from './image-manifest.ts';
+import {
+  parseStoredReference,
+  readReference,
+  referenceKey,
+  touchReference,
+  writeReference,
+} from './stored-references.ts';
 import { defaultUnpackLimits, unpackLayers } from './unpack.ts';
 import type { UnpackLimits } from './unpack.ts';
 
@@ -72,7 +68,6 @@ export interface ImageStore {
 
 const manifestTimeoutMs = 60_000;
 const copyTimeoutMs = 3_600_000;
-const credentialsLimitBytes = 1 << 20;
 const concurrentPulls = 3;
 const fullDiskShare = 0.85;
 
@@ -111,7 +106,7 @@ export async function openImageStore(settings: ImageStoreSettings): Promise<Imag
     // Taken before the image is read: a change meanwhile only means one more look next time.
     const key = await referenceKey(reference);
     const digest = await withCredentials(runDir, request.credentials, async (credentials) => {
-      const access = accessArguments(reference, settings, credentials);
+      const access = accessArguments(reference, settings.insecureRegistries, credentials);
       const raw = await runTool(
         'skopeo',
         ['--insecure-policy', 'inspect', '--raw', ...access.inspect, skopeoSource(reference)],
@@ -260,73 +255,6 @@ async function collectUnused(options: {
   return removed;
 }
 
-/** Arguments about trust and credentials; without credentials nothing of the operator's own logins is used. */
-function accessArguments(
-  reference: ImageReference,
-  settings: ImageStoreSettings,
-  credentialsFile: string | undefined,
-): { readonly inspect: string[]; readonly copy: string[] } {
-  if (reference.kind === 'local') {
-    return { inspect: [], copy: [] };
-  }
-  const insecure = isLoopbackRegistry(reference.registry) || settings.insecureRegistries.includes(reference.registry);
-  return {
-    inspect: [
-      ...(credentialsFile === undefined ? ['--no-creds'] : ['--authfile', credentialsFile]),
-      ...(insecure ? ['--tls-verify=false'] : []),
-    ],
-    copy: [
-      ...(credentialsFile === undefined ? ['--src-no-creds'] : ['--src-authfile', credentialsFile]),
-      ...(insecure ? ['--src-tls-verify=false'] : []),
-    ],
-  };
-}
-
-async function withCredentials<T>(
-  runDir: string,
-  credentials: string | undefined,
-  body: (file: string | undefined) => Promise<T>,
-): Promise<T> {
-  if (credentials === undefined) {
-    return body(undefined);
-  }
-  if (Buffer.byteLength(credentials) > credentialsLimitBytes) {
-    throw new VmletError('ErrImagePull', 'the image pull secret is larger than 1 MiB');
-  }
-  const file = join(runDir, `auth-${randomUUID()}.json`);
-  try {
-    await writeFile(file, credentials, { mode: 0o600, flag: 'wx' });
-    return await body(file);
-  } finally {
-    await rm(file, { force: true });
-  }
-}
-
-async function checkLocal(
-  reference: ImageReference & { kind: 'local' },
-  allowedDirs: readonly string[],
-): Promise<void> {
-  if (allowedDirs.length === 0) {
-    throw new VmletError(
-      'ErrImagePull',
-      `image ${reference.text}: images by path are switched off; name a directory for them in the settings (local image directory)`,
-    );
-  }
-  let real: string;
-  try {
-    real = await realpath(reference.path);
-  } catch (error) {
-    throw new VmletError('ErrImagePull', `image ${reference.text}: ${reference.path} is not there`, { cause: error });
-  }
-  const allowed = await Promise.all(allowedDirs.map((dir) => realpath(dir).catch(() => undefined)));
-  if (!allowed.some((dir) => dir !== undefined && real.startsWith(`${dir}/`))) {
-    throw new VmletError(
-      'ErrImagePull',
-      `image ${reference.text}: only images below ${allowedDirs.join(', ')} may be named by path`,
-    );
-  }
-}
-
 function explain(error: unknown, reference: string, dir: string): VmletError {
   const words = error instanceof Error ? error.message : String(error);
   if (errorCode(error) === 'ENOSPC' || /no space left on device/iu.test(words)) {
@@ -355,71 +283,6 @@ function remedy(words: string): string {
     return 'the registry has no such image (check name and tag): ';
   }
   return /connection refused|no such host|timeout|no route/iu.test(words) ? 'the registry cannot be reached: ' : '';
-}
-
-/** What a pull is remembered under: the reference, and for one by path also which version of the file it was. */
-async function referenceKey(reference: ImageReference): Promise<string> {
-  if (reference.kind === 'registry') {
-    return reference.text;
-  }
-  for (const path of [join(reference.path, 'index.json'), join(reference.path, 'manifest.json'), reference.path]) {
-    try {
-      const { ino, size, mtimeNs } = await stat(path, { bigint: true });
-      return `${reference.text}#${ino}-${size}-${mtimeNs}`;
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') {
-        throw error;
-      }
-    }
-  }
-  return reference.text;
-}
-
-interface StoredReference {
-  readonly reference: string;
-  readonly digest: string;
-}
-
-function referencePath(dir: string, reference: string): string {
-  return join(dir, 'references', createHash('sha256').update(reference).digest('hex'));
-}
-
-async function readReference(dir: string, reference: string): Promise<string | undefined> {
-  try {
-    return parseStoredReference(await readFile(referencePath(dir, reference), 'utf8'))?.digest;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
-function parseStoredReference(text: string): StoredReference | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<StoredReference>;
-    return typeof value.digest === 'string' && /^sha256:[0-9a-f]{64}$/u.test(value.digest)
-      ? { reference: String(value.reference), digest: value.digest }
-      : undefined;
-  } catch {
-    // Cut short by a power failure: the image is simply looked up again.
-    return undefined;
-  }
-}
-
-async function writeReference(dir: string, reference: string, digest: string): Promise<void> {
-  const temporary = join(dir, 'staging', `reference-${randomUUID()}`);
-  await writeFile(temporary, JSON.stringify({ reference, digest } satisfies StoredReference), { mode: 0o600 });
-  await rename(temporary, referencePath(dir, reference));
-}
-
-async function touchReference(dir: string, reference: string): Promise<void> {
-  const now = new Date();
-  await utimes(referencePath(dir, reference), now, now).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') {
-      throw error;
-    }
-  });
 }
 
 async function isDirectory(path: string): Promise<boolean> {
