@@ -38,7 +38,7 @@ export async function inspectMachine(
     namespaces: readNamespaceInodes(link.initPid) ?? {},
     processes: (cgroup === undefined ? [] : listCgroupPids(cgroup)).flatMap((pid) => inspectProcess(pid) ?? []),
     cgroup: {
-      layout: layout.mode,
+      layout: layout.version,
       path: cgroup?.path ?? '',
       values: Object.fromEntries(
         Object.entries(values ?? {})

@@ -30,11 +30,9 @@ import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
-import { ensureCapabilitiesCache } from '../../embedded/sandbox/capabilities-cache.ts';
-import { hasSwapAccounting, rlimitCeilings } from '../../embedded/sandbox/host-facts.ts';
 import { listSandboxes, removeSandboxRemains } from '../../embedded/sandbox/sandbox.ts';
+import { prepareSandboxHost } from '../../embedded/sandbox/sandbox-host.ts';
 import { sandboxSettings } from '../../embedded/sandbox/settings.ts';
-import { ensureSkeleton } from '../../embedded/sandbox/skeleton.ts';
 import { startScheduler } from '../../embedded/scheduler/scheduler.ts';
 import { openLmdbStore } from '../../embedded/store/lmdb-backend.ts';
 import { openImageStore } from '../../embedded/volumes/image-store.ts';
@@ -81,13 +79,8 @@ export async function startStandalone(options: {
     stateDir: settings.stateDir,
     runDir: settings.runDir,
   });
-  // The first probe of a boot takes seconds: it runs beside everything else and is waited for by the first sandbox.
-  const capabilities = ensureCapabilitiesCache(sandbox, {
-    kvm: acceleration.kvm ? kvmDevice : undefined,
-    onProgress,
-    signal,
-  });
-  capabilities.catch(() => undefined);
+  // The first probe of QEMU in a boot takes a second or more: it runs beside everything else.
+  const sandboxHost = prepareSandboxHost(sandbox, { kvm: acceleration.kvm ? kvmDevice : undefined, onProgress });
 
   const store = openLmdbStore({ path: `${settings.stateDir}/store/data.mdb` });
   undo.defer(() => store.close());
@@ -146,13 +139,7 @@ export async function startStandalone(options: {
     images,
     network,
     reactor,
-    hostFacts: async () => ({
-      rootDir: await ensureSkeleton(sandbox),
-      arch: process.arch,
-      swapAccounting: await hasSwapAccounting(),
-      rlimitCeilings: await rlimitCeilings(),
-      capabilitiesDir: await capabilities,
-    }),
+    hostFacts: sandboxHost,
     logger: logger.child({ name: 'podruntime' }),
     signal,
   });
@@ -214,8 +201,6 @@ export async function startStandalone(options: {
   await agent.ready;
   const adopted = (await listSandboxes(sandbox)).length;
 
-  onProgress('waiting for QEMU to tell its capabilities');
-  await capabilities;
   const { port } = await server.listen({ host: '127.0.0.1', port: settings.port });
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = `${settings.stateDir}/kubeconfig`;
