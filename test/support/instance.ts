@@ -63,12 +63,11 @@ export async function startInstance(t: TestContext, options: readonly string[] =
   const octet = (process.pid % 200) + 20;
   const port = await freePort();
   const words = [
-    'up',
-    ...['--state-dir', stateDir, '--run-dir', runDir, '--bridge', bridge, '--port', String(port)],
-    ...['--pod-cidr', `10.${octet}.${index}.0/24`, '--pod-cidr-v6', `fd76:${octet.toString(16)}:${index}::/64`],
-    ...['--local-images', demoGuest.slice('oci:'.length, demoGuest.lastIndexOf('/'))],
-    ...['--log-level', 'debug', ...options],
-  ];
+    ['up', '--state-dir', stateDir, '--run-dir', runDir, '--bridge', bridge, '--port', String(port)],
+    ['--pod-cidr', `10.${octet}.${index}.0/24`, '--pod-cidr-v6', `fd76:${octet.toString(16)}:${index}::/64`],
+    ['--local-images', demoGuest.slice('oci:'.length, demoGuest.lastIndexOf('/')), '--log-level', 'debug'],
+    options,
+  ].flat();
   let child: ChildProcess | undefined;
   let log = '';
   let api: ApiConnection | undefined;

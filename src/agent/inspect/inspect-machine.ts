@@ -41,9 +41,9 @@ export async function inspectMachine(
       layout: layout.version,
       path: cgroup?.path ?? '',
       values: Object.fromEntries(
-        Object.entries(values ?? {})
-          .filter(([name, value]) => name !== 'devices' && value !== undefined)
-          .map(([name, value]) => [name, formatValue(value)]),
+        Object.entries(values ?? {}).flatMap(([name, value]: [string, string | number | bigint | object | undefined]) =>
+          name === 'devices' || value === undefined ? [] : [[name, formatValue(value)]],
+        ),
       ),
       devices: values?.devices?.map(formatDeviceRule),
     },
@@ -61,10 +61,8 @@ export async function inspectMachine(
   };
 }
 
-function formatValue(value: unknown): string {
-  return typeof value === 'object'
-    ? JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part))
-    : String(value);
+function formatValue(value: string | number | bigint | object): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function inspectProcess(pid: number): InspectedProcess | undefined {
