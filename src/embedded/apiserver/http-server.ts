@@ -157,7 +157,7 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
       if (!pathname.startsWith('/openapi/')) {
         throw unknownPath();
       }
-      options.openapi.handle(path.path, request, response);
+      await options.openapi.handle(path.path, request, response);
     } else {
       discover(path, request, response);
     }

@@ -78,13 +78,14 @@ describe('a real kubectl', async () => {
   });
 
   test('a definition, its objects, wait and delete', { skip }, async () => {
-    await kubectl('apply', '--validate=false', '-f', file('crd.json', definition));
+    await kubectl('apply', '-f', file('crd.json', definition));
     await kubectl('wait', '--for', 'condition=established', 'crd/gadgets.example.com', '--timeout', '5s');
-    await kubectl('apply', '--validate=false', '-f', file('gadget.json', gadget));
+    await kubectl('apply', '-f', file('gadget.json', gadget));
     assert.match(await kubectl('get', 'gd'), /^NAME +SIZE\none +3\n$/);
     const changed = { ...gadget, spec: { size: 4 } };
-    assert.match(await kubectl('apply', '--validate=false', '-f', file('gadget.json', changed)), /configured/);
+    assert.match(await kubectl('apply', '-f', file('gadget.json', changed)), /configured/);
     assert.equal(await kubectl('get', 'gd', 'one', '-o', 'jsonpath={.spec.size}'), '4');
+    assert.match(await kubectl('explain', 'gadget.spec'), /size\s+<integer>/);
     await kubectl('delete', 'crd', 'gadgets.example.com');
   });
 

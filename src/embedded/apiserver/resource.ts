@@ -34,8 +34,8 @@ export interface ResourceVersion {
   readonly deprecated?: boolean;
   readonly deprecationWarning?: string;
   readonly schema?: CompiledSchema;
-  /** The schema's source, for OpenAPI documents. */
-  readonly openApiSchema: object;
+  /** The schema's source; without one the kind is left out of OpenAPI documents, and clients fall back on what they know. */
+  readonly openApiSchema?: object;
   /** Besides Name. */
   readonly columns: readonly PrinterColumn[];
   readonly hasStatus: boolean;

@@ -65,14 +65,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const namespaces = startNamespaceLifecycle(context);
   const client = createInProcessClient(context, internalUser);
   await Promise.all(initialNamespaces.map((name) => ensureNamespace(client, name)));
-  const builders = options.openapi ?? (await import('./handlers/openapi-builders.ts')).openApiBuilders;
+  const loadBuilders = async (): Promise<OpenApiBuilders> =>
+    options.openapi ?? (await import('./handlers/openapi-builders.ts')).openApiBuilders;
   const front = createHttpFront(context, {
     tls: options.tls,
     clientCa: auth.clientCa,
     authenticate: createAuthenticator(auth.tokens ?? []),
     authorize: auth.authorize ?? authorizeMasters,
     delegated,
-    openapi: createOpenApiHandler(registry, delegated, builders),
+    openapi: createOpenApiHandler(registry, delegated, loadBuilders),
   });
   return {
     client,

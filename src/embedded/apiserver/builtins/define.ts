@@ -21,13 +21,11 @@ export interface BuiltinOptions {
 
 /** How a built-in kind gets its schema: `source` feeds OpenAPI documents, `compiled` checks objects. */
 export interface BuiltinSchema {
-  readonly source: object;
+  readonly source?: object;
   readonly compiled?: CompiledSchema;
 }
 
 export type BuiltinSchemas = (group: string, version: string, kind: string) => BuiltinSchema | undefined;
-
-const openSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as const;
 
 export function defineBuiltin(options: BuiltinOptions, schemas: BuiltinSchemas): ResourceDefinition {
   const { group, resource, kind, namespaced, version = 'v1' } = options;
@@ -47,7 +45,7 @@ export function defineBuiltin(options: BuiltinOptions, schemas: BuiltinSchemas):
       {
         name: version,
         served: true,
-        openApiSchema: schema?.source ?? openSchema,
+        ...(schema?.source && { openApiSchema: schema.source }),
         ...(schema?.compiled && { schema: schema.compiled }),
         columns: options.columns ?? [ageColumn],
         hasStatus: options.hasStatus ?? false,

@@ -1,6 +1,6 @@
 /**
  * The shape of the built-in kinds as far as the server itself relies on it; other fields are kept as they come. Whoever has
- * complete schemas passes them to `createApiServer` instead.
+ * complete schemas passes them to `createApiServer` instead. These are too coarse to be published in OpenAPI documents.
  */
 import { compileStructuralSchema } from '../../schema/structural-schema.ts';
 import { apiVersionOf } from '../resource.ts';
@@ -123,7 +123,7 @@ export const builtinSchemas: BuiltinSchemas = (group, version, kind) => {
   if (source === undefined) {
     return undefined;
   }
-  const known = compiled.get(name) ?? { source, compiled: compileStructuralSchema(source) };
+  const known = compiled.get(name) ?? { compiled: compileStructuralSchema(source) };
   compiled.set(name, known);
   return known;
 };

@@ -5,6 +5,7 @@ import { notAcceptable, unknownPath } from '../../../apimachinery/status.ts';
 import { parseAccept } from '../negotiate.ts';
 import type { Registry } from '../registry.ts';
 import { allVerbs, apiVersionOf } from '../resource.ts';
+import { patchTypes } from '../patch/apply-patch.ts';
 import type { DelegatedGroup } from '../types.ts';
 import { sendBytes, sendJson } from './respond.ts';
 
@@ -18,6 +19,8 @@ export interface OpenApiResource {
   readonly verbs: readonly string[];
   readonly schema: object;
   readonly subresources: readonly string[];
+  /** Media types that PATCH takes; clients choose by what the document says. */
+  readonly patchTypes: readonly string[];
 }
 
 export interface OpenApiBuilders {
@@ -29,7 +32,7 @@ export interface OpenApiBuilders {
 
 export interface OpenApiHandler {
   /** `path` begins with /openapi/. Throws NotFound or NotAcceptable. */
-  handle(path: string, request: IncomingMessage, response: ServerResponse): void;
+  handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
 /** Asked for with `@`, answered with a dot: `@` is no valid media type, and newer clients parse the answer's. */
@@ -42,7 +45,8 @@ const protobufAnswer = 'application/com.github.proto-openapi.spec.v2.v1.0+protob
 export function createOpenApiHandler(
   registry: Registry,
   delegated: readonly DelegatedGroup[],
-  builders: OpenApiBuilders,
+  /** Called at the first request, as the builders take memory that an idle server need not hold. */
+  loadBuilders: () => Promise<OpenApiBuilders>,
 ): OpenApiHandler {
   let generation = -1;
   const cache = new Map<string, Buffer>();
@@ -58,9 +62,10 @@ export function createOpenApiHandler(
   }
 
   const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
-  const v2Json = (): Buffer => cached('v2', () => json(builders.buildOpenApiV2(describeAll(registry))));
+  const v2Json = (builders: OpenApiBuilders): Buffer =>
+    cached('v2', () => json(builders.buildOpenApiV2(describeAll(registry))));
 
-  function v3(groupVersion: string): Buffer | undefined {
+  function v3(groupVersion: string, builders: OpenApiBuilders): Buffer | undefined {
     const resources = describeAll(registry).filter((item) => apiVersionOf(item.group, item.version) === groupVersion);
     if (resources.length > 0) {
       return cached(`v3 ${groupVersion}`, () => json(builders.buildOpenApiV3(groupVersion, resources)));
@@ -89,7 +94,8 @@ export function createOpenApiHandler(
   }
 
   return {
-    handle(path, request, response) {
+    async handle(path, request, response) {
+      const builders = await loadBuilders();
       if (path === '/openapi/v2') {
         const accepted = parseAccept(request.headers.accept).map(({ type }) => type);
         const choice = accepted.find(
@@ -100,11 +106,11 @@ export function createOpenApiHandler(
         }
         if (protobufTypes.includes(choice)) {
           const bytes = cached('v2 protobuf', () =>
-            builders.encodeOpenApiV2(JSON.parse(v2Json().toString('utf8')) as object),
+            builders.encodeOpenApiV2(JSON.parse(v2Json(builders).toString('utf8')) as object),
           );
           sendBytes(response, 200, protobufAnswer, bytes);
         } else {
-          sendBytes(response, 200, 'application/json', v2Json());
+          sendBytes(response, 200, 'application/json', v2Json(builders));
         }
         return;
       }
@@ -113,7 +119,7 @@ export function createOpenApiHandler(
         return;
       }
       const groupVersion = /^\/openapi\/v3\/apis?\/(.+)$/u.exec(path)?.[1];
-      const document = groupVersion === undefined ? undefined : v3(groupVersion);
+      const document = groupVersion === undefined ? undefined : v3(groupVersion, builders);
       if (document === undefined) {
         throw unknownPath();
       }
@@ -124,9 +130,11 @@ export function createOpenApiHandler(
 
 function describeAll(registry: Registry): OpenApiResource[] {
   return registry.definitions().flatMap((definition) =>
-    definition.versions
-      .filter((version) => version.served)
-      .map((version) => ({
+    definition.versions.flatMap((version) => {
+      if (!version.served || version.openApiSchema === undefined) {
+        return [];
+      }
+      const described: OpenApiResource = {
         group: definition.group,
         version: version.name,
         kind: definition.kind,
@@ -139,6 +147,13 @@ function describeAll(registry: Registry): OpenApiResource[] {
           ...(version.scale ? ['scale'] : []),
           ...(definition.strategy.subresources ?? []),
         ],
-      })),
+        patchTypes: [
+          patchTypes.json,
+          patchTypes.merge,
+          ...(definition.strategy.strategicMerge === true ? [patchTypes.strategic] : []),
+        ],
+      };
+      return [described];
+    }),
   );
 }
