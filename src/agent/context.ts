@@ -4,7 +4,7 @@ import type { EventRecorder } from '../client/events.ts';
 import type { Fd } from '../linux/fd/fd.ts';
 import type { Reactor } from '../linux/reactor/reactor.ts';
 import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
-import type { DnsSettings } from './network/address-servers.ts';
+import type { DnsSettings } from './network/dns-settings.ts';
 import type { VmNetwork } from './network/vm-network.ts';
 
 /** What every part of the agent is given. Made once, in src/cmd. */

@@ -90,7 +90,10 @@ export function domainNameBytes(name: string): Uint8Array | undefined {
   if (name.length > 253 || !labels.every((label) => labelPattern.test(label))) {
     return undefined;
   }
-  return joinBytes(...labels.map((label) => joinBytes(Uint8Array.of(label.length), Buffer.from(label, 'ascii'))), Uint8Array.of(0));
+  return joinBytes(
+    ...labels.map((label) => joinBytes(Uint8Array.of(label.length), Buffer.from(label, 'ascii'))),
+    Uint8Array.of(0),
+  );
 }
 
 /** As many of `names` as fit in `limitBytes`, in order; invalid ones are left out. */

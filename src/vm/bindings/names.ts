@@ -8,7 +8,9 @@ export const TAP_OWNER = { uid: 107, gid: 107 } as const;
 
 /** Pod NIC of a network: `eth0` for the pod network, `pod<11 hex>` for another. */
 export function podInterfaceName(network: { readonly name: string; readonly isPrimary: boolean }): string {
-  return network.isPrimary ? PRIMARY_POD_INTERFACE : `pod${createHash('sha256').update(network.name).digest('hex').slice(0, 11)}`;
+  return network.isPrimary
+    ? PRIMARY_POD_INTERFACE
+    : `pod${createHash('sha256').update(network.name).digest('hex').slice(0, 11)}`;
 }
 
 /** `k6t-eth0`, `k6t-<11 hex>`. */

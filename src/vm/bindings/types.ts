@@ -48,9 +48,8 @@ export interface DesiredLink {
   readonly macAddress?: string;
   readonly mtu: number;
   readonly master?: string;
-  /** All global addresses the link must have, as CIDR. */
+  /** Addresses the link must have, as CIDR. Others on it are left alone. */
   readonly addresses: readonly string[];
-  readonly routes: readonly Route[];
   /** Bridge port learning; undefined leaves the kernel's default. */
   readonly learning?: boolean;
   readonly tap?: { readonly queues: number; readonly owner: Owner };

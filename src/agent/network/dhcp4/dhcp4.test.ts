@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { errorCode } from '../../../base/errors.ts';
-import { BOOTREQUEST, BROADCAST_FLAG, decodeDhcp4, type Dhcp4Message, encodeDhcp4, MESSAGE_TYPE, OPTION } from './codec.ts';
+import {
+  BOOTREQUEST,
+  BROADCAST_FLAG,
+  decodeDhcp4,
+  type Dhcp4Message,
+  encodeDhcp4,
+  MESSAGE_TYPE,
+  OPTION,
+} from './codec.ts';
 import type { Dhcp4Config } from './options.ts';
 import { answerDhcp4, respondDhcp4 } from './responder.ts';
 
@@ -24,7 +32,11 @@ const config: Dhcp4Config = {
   clientMac: undefined,
 };
 
-function request(type: number, options: readonly (readonly [number, Uint8Array])[] = [], fields: Partial<Dhcp4Message> = {}): Dhcp4Message {
+function request(
+  type: number,
+  options: readonly (readonly [number, Uint8Array])[] = [],
+  fields: Partial<Dhcp4Message> = {},
+): Dhcp4Message {
   return {
     op: BOOTREQUEST,
     xid: 0x12345678,
@@ -40,7 +52,8 @@ function request(type: number, options: readonly (readonly [number, Uint8Array])
   };
 }
 
-const typeOf = (message: Dhcp4Message | undefined): number | undefined => message?.options.get(OPTION.MESSAGE_TYPE)?.[0];
+const typeOf = (message: Dhcp4Message | undefined): number | undefined =>
+  message?.options.get(OPTION.MESSAGE_TYPE)?.[0];
 const option = (message: Dhcp4Message | undefined, code: number): string =>
   Buffer.from(message?.options.get(code) ?? []).toString('hex');
 
@@ -66,7 +79,10 @@ test('any message survives the wire', () => {
       }),
       (message) => {
         const back = decodeDhcp4(encodeDhcp4(message));
-        assert.deepEqual(back, { ...message, options: new Map([...message.options].map(([code, value]) => [code, Uint8Array.from(value)])) });
+        assert.deepEqual(back, {
+          ...message,
+          options: new Map([...message.options].map(([code, value]) => [code, Uint8Array.from(value)])),
+        });
       },
     ),
   );
@@ -100,7 +116,9 @@ test('DISCOVER is offered the address with every option', () => {
   assert.equal(reply?.destination, '255.255.255.255');
   assert.equal(reply?.lease, undefined);
   assert.deepEqual(
-    Object.fromEntries([1, 3, 6, 12, 15, 26, 42, 51, 54, 66, 67, 119, 121, 224].map((code) => [code, option(reply?.message, code)])),
+    Object.fromEntries(
+      [1, 3, 6, 12, 15, 26, 42, 51, 54, 66, 67, 119, 121, 224].map((code) => [code, option(reply?.message, code)]),
+    ),
     {
       1: 'ffffff00',
       3: '0a000201',
@@ -127,7 +145,10 @@ test('classless routes end with the default route', () => {
 });
 
 test('REQUEST: ours is acknowledged as a lease, another address is refused', () => {
-  const asked = (text: string): readonly [number, Uint8Array] => [OPTION.REQUESTED_ADDRESS, Uint8Array.from(text.split('.'), Number)];
+  const asked = (text: string): readonly [number, Uint8Array] => [
+    OPTION.REQUESTED_ADDRESS,
+    Uint8Array.from(text.split('.'), Number),
+  ];
   const name = [OPTION.HOST_NAME, Buffer.from('<b>guest\u0000;1')] as const;
   const ack = respondDhcp4(request(MESSAGE_TYPE.REQUEST, [asked('10.0.2.2'), name]), config);
   assert.equal(typeOf(ack?.message), MESSAGE_TYPE.ACK);
@@ -145,7 +166,7 @@ test('renewal from the address is answered there, unless the client wants a broa
   assert.equal(respondDhcp4({ ...renew, flags: BROADCAST_FLAG }, config)?.destination, '255.255.255.255');
 });
 
-test('INFORM gets options without address or lease; RELEASE, DECLINE and another server\'s client get silence', () => {
+test("INFORM gets options without address or lease; RELEASE, DECLINE and another server's client get silence", () => {
   const inform = respondDhcp4(request(MESSAGE_TYPE.INFORM, [], { ciaddr: '10.0.2.2' }), config);
   assert.equal(inform?.message.yiaddr, '0.0.0.0');
   assert.equal(option(inform?.message, OPTION.LEASE_TIME), '');

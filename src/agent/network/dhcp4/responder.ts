@@ -174,6 +174,7 @@ function clientId(request: Dhcp4Message): [number, Uint8Array][] {
 /** Bytes left for options in the largest reply this client takes. */
 function roomFor(request: Dhcp4Message): number {
   const stated = request.options.get(OPTION.MAX_MESSAGE_SIZE);
-  const payload = stated?.length === 2 ? (stated[0] ?? 0) * 256 + (stated[1] ?? 0) - IP_UDP_HEADER_BYTES : MIN_REPLY_BYTES;
+  const payload =
+    stated?.length === 2 ? (stated[0] ?? 0) * 256 + (stated[1] ?? 0) - IP_UDP_HEADER_BYTES : MIN_REPLY_BYTES;
   return Math.min(Math.max(payload, MIN_REPLY_BYTES), MAX_REPLY_BYTES) - FIXED_BYTES - 1;
 }

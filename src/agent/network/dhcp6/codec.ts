@@ -79,7 +79,10 @@ export function decodeDhcp6(source: Uint8Array): Dhcp6Message {
 export function encodeDhcp6(message: Dhcp6Message): Uint8Array {
   const id = message.transactionId;
   assert(Number.isInteger(id) && id >= 0 && id <= 0xffffff, `DHCPv6 transaction id ${id}`);
-  return joinBytes(Uint8Array.of(message.type, id >>> 16, (id >>> 8) & 0xff, id & 0xff), encodeOptions(message.options));
+  return joinBytes(
+    Uint8Array.of(message.type, id >>> 16, (id >>> 8) & 0xff, id & 0xff),
+    encodeOptions(message.options),
+  );
 }
 
 export function decodeOptions(source: Uint8Array): Dhcp6Option[] {

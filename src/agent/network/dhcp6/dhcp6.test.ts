@@ -54,7 +54,10 @@ function granted(message: Dhcp6Message | undefined): Record<string, number>[] {
 const LIFETIME = 999 * 86_400;
 
 test('any message survives the wire and random bytes are only ever refused', () => {
-  const option = fc.record({ code: fc.nat(0xffff), data: fc.uint8Array({ maxLength: 300 }) }, { noNullPrototype: true });
+  const option = fc.record(
+    { code: fc.nat(0xffff), data: fc.uint8Array({ maxLength: 300 }) },
+    { noNullPrototype: true },
+  );
   const options = fc.array(option, { maxLength: 10 });
   const type = fc.integer({ min: 1, max: 11 });
   fc.assert(
@@ -63,7 +66,13 @@ test('any message survives the wire and random bytes are only ever refused', () 
       assert.deepEqual(decodeDhcp6(encodeDhcp6(message)), message);
     }),
   );
-  fc.assert(fc.property(type, fc.uint8Array({ maxLength: 200 }), (kind, rest) => void answerDhcp6(Uint8Array.of(kind, ...rest), config)));
+  fc.assert(
+    fc.property(
+      type,
+      fc.uint8Array({ maxLength: 200 }),
+      (kind, rest) => void answerDhcp6(Uint8Array.of(kind, ...rest), config),
+    ),
+  );
   const whole = encodeDhcp6({ type: MESSAGE6.SOLICIT, transactionId: 1, options: [clientId, ia(1, ['fd10:0:2::7'])] });
   fc.assert(
     fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length), (at, value, length) => {
@@ -81,7 +90,13 @@ test('SOLICIT is advertised the address; with rapid commit it is committed', () 
   assert.deepEqual(granted(advertise.message), [{ 'fd10:0:2::2': LIFETIME }]);
   assert.equal(advertise.lease, undefined);
   const codes = advertise.message.options.map(({ code }) => code);
-  assert.deepEqual(codes, [OPTION6.CLIENTID, OPTION6.SERVERID, OPTION6.IA_NA, OPTION6.DNS_SERVERS, OPTION6.DOMAIN_LIST]);
+  assert.deepEqual(codes, [
+    OPTION6.CLIENTID,
+    OPTION6.SERVERID,
+    OPTION6.IA_NA,
+    OPTION6.DNS_SERVERS,
+    OPTION6.DOMAIN_LIST,
+  ]);
 
   const rapid = ask(MESSAGE6.SOLICIT, clientId, { code: OPTION6.RAPID_COMMIT, data: empty }, ia(7));
   assert.equal(rapid?.message.type, MESSAGE6.REPLY);
@@ -94,7 +109,10 @@ test('REQUEST, RENEW and REBIND give the address and take any other away', () =>
       { 'fd10:0:2::2': LIFETIME, 'fd10:0:2::9': 0 },
     ]);
     assert.equal(ask(type, clientId, ia(1)), undefined, 'not to us');
-    assert.equal(ask(type, clientId, { ...ourId, data: Uint8Array.of(0, 3, 0, 1, 1, 1, 1, 1, 1, 1) }, ia(1)), undefined);
+    assert.equal(
+      ask(type, clientId, { ...ourId, data: Uint8Array.of(0, 3, 0, 1, 1, 1, 1, 1, 1, 1) }, ia(1)),
+      undefined,
+    );
   }
   assert.deepEqual(granted(ask(MESSAGE6.REBIND, clientId, ia(1))?.message), [{ 'fd10:0:2::2': LIFETIME }]);
   assert.deepEqual(granted(ask(MESSAGE6.REBIND, clientId, ia(1), ia(2))?.message), [{ 'fd10:0:2::2': LIFETIME }, {}]);

@@ -35,7 +35,9 @@ export interface Dhcp6Config {
 export interface Dhcp6Reply {
   readonly message: Dhcp6Message;
   /** Set when the reply commits the address. `mac` only where the client's DUID carries one. */
-  readonly lease: { readonly mac: string | undefined; readonly address: string; readonly hostname: string | undefined } | undefined;
+  readonly lease:
+    | { readonly mac: string | undefined; readonly address: string; readonly hostname: string | undefined }
+    | undefined;
 }
 
 /** 999 days, as in DHCPv4. Renewal times follow RFC 8415's recommendation of 0.5 and 0.8. */
@@ -73,7 +75,8 @@ export function respondDhcp6(request: Dhcp6Message, config: Dhcp6Config): Dhcp6R
   }
   const client = find(request, OPTION6.CLIENTID);
   const server = find(request, OPTION6.SERVERID);
-  const clientFits = client === undefined ? rule.clientId === 'any' : client.length >= 3 && client.length <= MAX_DUID_BYTES;
+  const clientFits =
+    client === undefined ? rule.clientId === 'any' : client.length >= 3 && client.length <= MAX_DUID_BYTES;
   const isOurs = server !== undefined && sameBytes(server, serverDuid(config));
   const serverFits = server === undefined ? rule.serverId !== 'ours' : isOurs && rule.serverId !== 'none';
   return clientFits && serverFits ? rule.respond(request, config) : undefined;
@@ -176,7 +179,9 @@ function identityAssociations(request: Dhcp6Message, config: Dhcp6Config): Dhcp6
       const isPrefix = code === OPTION6.IA_PD;
       const status = statusOption(isPrefix ? STATUS6.NO_PREFIX_AVAIL : STATUS6.NO_ADDRS_AVAIL, 'not given here');
       const { iaid } = isPrefix ? decodeIaNa(data) : decodeIaNa(joinBytes(data, new Uint8Array(8)));
-      const head = isPrefix ? encodeIaNa({ iaid, t1: 0, t2: 0, options: [] }) : encodeIaNa({ iaid, t1: 0, t2: 0, options: [] }).slice(0, 4);
+      const head = isPrefix
+        ? encodeIaNa({ iaid, t1: 0, t2: 0, options: [] })
+        : encodeIaNa({ iaid, t1: 0, t2: 0, options: [] }).slice(0, 4);
       answers.push({ code, data: joinBytes(head, u16Bytes(status.code), u16Bytes(status.data.length), status.data) });
     }
   }

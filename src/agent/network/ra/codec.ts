@@ -41,7 +41,14 @@ export interface RouterAdvertisement {
 
 export function encodeRouterAdvertisement(ra: RouterAdvertisement): Uint8Array {
   const parts: Uint8Array[] = [
-    Uint8Array.of(ND_ROUTER_ADVERT, 0, 0, 0, ra.hopLimit, (ra.managed ? FLAG_MANAGED : 0) | (ra.other ? FLAG_OTHER : 0)),
+    Uint8Array.of(
+      ND_ROUTER_ADVERT,
+      0,
+      0,
+      0,
+      ra.hopLimit,
+      (ra.managed ? FLAG_MANAGED : 0) | (ra.other ? FLAG_OTHER : 0),
+    ),
     u16Bytes(ra.routerLifetime),
     u32Bytes(0),
     u32Bytes(0),
@@ -74,7 +81,7 @@ export function isRouterSolicitation(source: Uint8Array): boolean {
   if (source.length < 8 || source[0] !== ND_ROUTER_SOLICIT || source[1] !== 0) {
     return false;
   }
-  for (let at = 8; at < source.length; ) {
+  for (let at = 8; at < source.length;) {
     const length = (source[at + 1] ?? 0) * 8;
     if (length === 0 || at + length > source.length) {
       return false;
@@ -119,7 +126,13 @@ export function decodeRouterAdvertisement(source: Uint8Array): RouterAdvertiseme
         const lifetime = body.u32();
         body.bytes(8);
         const prefix = decodeIpAddress(body.bytes(16));
-        prefixes.push({ prefix, length, onLink: (bits & PREFIX_ON_LINK) !== 0, autonomous: (bits & PREFIX_AUTONOMOUS) !== 0, lifetime });
+        prefixes.push({
+          prefix,
+          length,
+          onLink: (bits & PREFIX_ON_LINK) !== 0,
+          autonomous: (bits & PREFIX_AUTONOMOUS) !== 0,
+          lifetime,
+        });
         break;
       }
       case OPT_RDNSS:

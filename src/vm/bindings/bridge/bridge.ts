@@ -2,10 +2,9 @@
  * Bridge binding: the guest takes the pod's place on the pod network, with its MAC address and its addresses.
  *
  *   guest (pod MAC, pod address by DHCP) -- tap0 -- k6t-eth0 -- eth0-nic (the pod NIC, no address)
- *                                                      eth0 (dummy: keeps the pod's MAC, addresses and routes)
+ *                                                      eth0 (dummy: keeps the pod's MAC and addresses)
  *
- * The dummy is KubeVirt's too. Here it also keeps the routes, so that the kernel itself remembers all that DHCP must
- * tell the guest, whenever vmlet is restarted. Learning is off on the pod NIC's port: the guest's MAC must never be
+ * The dummy is KubeVirt's too. Learning is off on the pod NIC's port: the guest's MAC must never be
  * learned there from a reflected frame.
  */
 import { createHash } from 'node:crypto';
@@ -34,7 +33,6 @@ export function desiredBridge(input: BindingInput): BindingOutput {
       mtu: podNic.mtu,
       master: bridge,
       addresses: [],
-      routes: [],
       learning: false,
     },
     {
@@ -43,7 +41,6 @@ export function desiredBridge(input: BindingInput): BindingOutput {
       macAddress: podNic.macAddress,
       mtu: podNic.mtu,
       addresses,
-      routes: podNic.routes,
     },
     {
       name: bridge,
@@ -51,7 +48,6 @@ export function desiredBridge(input: BindingInput): BindingOutput {
       macAddress: bridgeMac,
       mtu: podNic.mtu,
       addresses: v4 === undefined ? [] : [`${serverAddress}/32`],
-      routes: [],
     },
     {
       name: tap,
@@ -59,7 +55,6 @@ export function desiredBridge(input: BindingInput): BindingOutput {
       mtu: podNic.mtu,
       master: bridge,
       addresses: [],
-      routes: [],
       tap: { queues: input.queues, owner: TAP_OWNER },
     },
   ];
@@ -105,12 +100,19 @@ function v4Facts(cidr: string, routes: readonly Route[]) {
 
 /** Locally administered, the same at every start. */
 function derivedMac(seed: string): string {
-  return `02:${createHash('sha256').update(seed).digest('hex').slice(0, 10).replaceAll(/..(?!$)/g, '$&:')}`;
+  return `02:${createHash('sha256')
+    .update(seed)
+    .digest('hex')
+    .slice(0, 10)
+    .replaceAll(/..(?!$)/g, '$&:')}`;
 }
 
 function sysctls(net: { bridge: string; nic: string; tap: string; hasV4: boolean }): DesiredSysctl[] {
   // The guest answers for the pod's addresses, not the sandbox's kernel, which still has them on the dummy.
   const quiet = net.hasV4 ? [{ key: 'net/ipv4/conf/all/arp_ignore', value: '1' }] : [];
-  const silent = [net.bridge, net.nic, net.tap].map((link) => ({ key: `net/ipv6/conf/${link}/disable_ipv6`, value: '1' }));
+  const silent = [net.bridge, net.nic, net.tap].map((link) => ({
+    key: `net/ipv6/conf/${link}/disable_ipv6`,
+    value: '1',
+  }));
   return [...quiet, ...silent];
 }

@@ -19,6 +19,12 @@ export const DEFAULT_VM_CIDR_V6 = 'fd10:0:2::/120';
 /** The same in every sandbox, so that a guest keeps its neighbour entries when it moves to another. */
 export const BRIDGE_MAC = '02:00:00:00:00:00';
 
+/**
+ * What the guest has as its IPv6 default route. Given, not derived by the kernel, which would wait for the guest to
+ * attach and then for duplicate detection before it could advertise.
+ */
+export const ROUTER_LINK_LOCAL = 'fe80::1';
+
 export function desiredMasquerade(input: BindingInput): BindingOutput {
   const { podNic } = input;
   const bridge = bridgeName(podNic.name);
@@ -34,8 +40,10 @@ export function desiredMasquerade(input: BindingInput): BindingOutput {
       kind: 'bridge',
       macAddress: BRIDGE_MAC,
       mtu: podNic.mtu,
-      addresses: nets.map((net) => `${net.gateway}/${net.prefixLength}`),
-      routes: [],
+      addresses: [
+        ...nets.map((net) => `${net.gateway}/${net.prefixLength}`),
+        ...(v6 === undefined ? [] : [`${ROUTER_LINK_LOCAL}/64`]),
+      ],
     },
     {
       name: tap,
@@ -43,7 +51,6 @@ export function desiredMasquerade(input: BindingInput): BindingOutput {
       mtu: podNic.mtu,
       master: bridge,
       addresses: [],
-      routes: [],
       tap: { queues: input.queues, owner: TAP_OWNER },
     },
   ];
@@ -109,6 +116,7 @@ function sysctls(net: { bridge: string; tap: string; hasV4: boolean; hasV6: bool
     // Nobody else can have the gateway's addresses: usable at once, not after a second of duplicate detection.
     { key: `net/ipv6/conf/${net.bridge}/accept_dad`, value: '0' },
     { key: `net/ipv6/conf/${net.bridge}/accept_ra`, value: '0' },
+    { key: `net/ipv6/conf/${net.bridge}/addr_gen_mode`, value: '1' },
     // Otherwise the bridge port would speak to the guest with an address of its own.
     { key: `net/ipv6/conf/${net.tap}/disable_ipv6`, value: '1' },
   ];
