@@ -1,0 +1,224 @@
+/**
+ * Start of one VM, create to Running through the API, against `virsh create` of the same domain on a warm libvirt daemon,
+ * alternating in one run; with a waterfall of the steps and the memory that a VM costs beside QEMU. Needs root.
+ *
+ *   node bench/start/start.ts [rounds]      writes bench/results/start.json
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { podType } from '../../src/apimachinery/core.ts';
+import { createTap, deleteTap } from '../../src/linux/tap/tap.ts';
+import { readMemory, readStatus } from '../../src/linux/process/process.ts';
+import { startSessionDaemon } from '../../src/libvirt/testing/session-daemon.ts';
+import { vmiType } from '../../src/vm/kinds/virtualmachineinstance/resource.ts';
+import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
+import { sandboxProcesses } from '../../test/support/host.ts';
+import { demoGuest, repository, startInstance } from '../../test/support/instance.ts';
+import { create, machineManifest, remove, waitForPhase, waitGone } from '../../test/support/machines.ts';
+import { median, quantile } from '../statistics.ts';
+
+const rounds = Number(process.argv[2] ?? 15);
+const sandboxUid = 107;
+const name = 'bench';
+const tapName = `bench${process.pid % 10_000}`;
+
+const cleanups: (() => unknown)[] = [];
+const instance = await startInstance({
+  after: (cleanup) => {
+    cleanups.push(cleanup as () => unknown);
+  },
+});
+try {
+  await measure();
+} finally {
+  for (const cleanup of cleanups.toReversed()) {
+    await cleanup();
+  }
+}
+
+async function measure(): Promise<void> {
+  const idleKiB = Math.round((readStatus(instance.pid)?.residentBytes ?? 0) / 1024);
+  await startAndRemove();
+  const reference = await prepareReference();
+  const vmletMs: number[] = [];
+  const virshMs: number[] = [];
+  const waterfalls: Record<string, number>[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const { totalMs, steps } = await startAndRemove();
+    vmletMs.push(totalMs);
+    waterfalls.push(steps);
+    virshMs.push(reference());
+  }
+  const result = {
+    what: 'create to Running of one VMI (warm) against `virsh create` of the same domain on a warm daemon, alternating',
+    date: new Date().toISOString().slice(0, 10),
+    host: { cpus: cpus().length, model: cpus()[0]?.model ?? '', kernel: release(), acceleration: 'tcg' },
+    rounds,
+    vmletMs: summary(vmletMs),
+    virshCreateMs: summary(virshMs),
+    ratioOfMedians: round2(median(vmletMs) / median(virshMs)),
+    waterfallMs: Object.fromEntries(
+      Object.keys(waterfalls[0] ?? {}).map((step) => [
+        step,
+        round2(median(waterfalls.map((steps) => steps[step] ?? NaN))),
+      ]),
+    ),
+    memoryBesideQemuKiB: await memoryBesideQemu(),
+    idleControlPlaneRssKiB: idleKiB,
+  };
+  mkdirSync(join(repository, 'bench/results'), { recursive: true });
+  writeFileSync(join(repository, 'bench/results/start.json'), `${JSON.stringify(result, undefined, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+}
+
+/** Times are from just before the create request, on this process's clock; steps from the agent's log on the same host. */
+async function startAndRemove(): Promise<{ totalMs: number; steps: Record<string, number> }> {
+  const ending = new AbortController();
+  const { client } = instance.api;
+  const seen = new Map<string, number>();
+  const note = (step: string): void => {
+    if (!seen.has(step)) {
+      seen.set(step, Date.now());
+    }
+  };
+  const watchPods = (async () => {
+    for await (const event of client.watch(podType, { namespace: 'default', signal: ending.signal })) {
+      if (event.type === 'BOOKMARK' || event.type === 'DELETED') {
+        continue;
+      }
+      note('pod created');
+      if (event.object.spec.nodeName !== undefined) {
+        note('pod bound');
+      }
+      if (event.object.status?.containerStatuses?.[0]?.state.running !== undefined) {
+        note('sandbox up');
+      }
+    }
+  })();
+  const running = (async () => {
+    for await (const event of client.watch(vmiType, { namespace: 'default', signal: ending.signal })) {
+      if (event.type === 'BOOKMARK') {
+        continue;
+      }
+      const vmi: VirtualMachineInstance = event.object;
+      if (vmi.status?.phase === 'Scheduled') {
+        note('handed over');
+      }
+      if (vmi.status?.phase === 'Running') {
+        note('Running');
+        return;
+      }
+    }
+  })();
+  const logFrom = instance.log().length;
+  const startMs = Date.now();
+  await create(instance, machineManifest(name));
+  note('admitted');
+  await running;
+  ending.abort();
+  await watchPods;
+  for (const line of instance.log().slice(logFrom).split('\n')) {
+    const entry = parseLine(line);
+    if (entry !== undefined && ['network up', 'disks ready', 'domain defined', 'domain started'].includes(entry.msg)) {
+      seen.set(entry.msg, Date.parse(entry.time));
+    }
+  }
+  await remove(instance, name);
+  await waitGone(instance, name);
+  const order = [...seen.entries()].toSorted(([, left], [, right]) => left - right);
+  return {
+    totalMs: (seen.get('Running') ?? NaN) - startMs,
+    steps: Object.fromEntries(order.map(([step, atMs]) => [step, atMs - startMs])),
+  };
+}
+
+function parseLine(line: string): { msg: string; time: string } | undefined {
+  try {
+    return JSON.parse(line) as { msg: string; time: string };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The very domain that vmlet started, on a warm daemon of the same user: gives a function that times one create. */
+async function prepareReference(): Promise<() => number> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-start-'));
+  cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
+  chownSync(directory, sandboxUid, sandboxUid);
+  const layer = execFileSync(
+    'sh',
+    ['-c', 'ls -S "$1"/blobs/sha256/* | head -n 1', 'sh', demoGuest.slice('oci:'.length)],
+    { encoding: 'utf8' },
+  );
+  execFileSync('tar', ['-xf', layer.trim(), '-C', directory, 'boot']);
+  await create(instance, machineManifest(name));
+  const vmi = await waitForPhase(instance, name, 'Running');
+  const podUid = Object.keys(vmi.status?.activePods ?? {})[0] ?? '';
+  const socket = join(directory, 'daemon');
+  symlinkSync(
+    `${instance.stateDir}/kubelet/pods/${podUid}/volumes/kubernetes.io~empty-dir/libvirt-runtime/libvirt-sock`,
+    socket,
+  );
+  const xml = virsh(`qemu:///session?socket=${socket}`, 'dumpxml', '--inactive', `default_${name}`);
+  await remove(instance, name);
+  await waitGone(instance, name);
+
+  const daemon = await startSessionDaemon({ uid: sandboxUid, withTun: true });
+  cleanups.push(() => daemon.close());
+  createTap({ name: tapName, owner: sandboxUid, group: sandboxUid, queues: 1, vnetHdr: true, persist: true }).close();
+  cleanups.push(() => deleteTap(tapName));
+  cpSync(join(directory, 'boot'), join(daemon.directory, 'boot'), { recursive: true });
+  const file = join(directory, 'domain.xml');
+  writeFileSync(
+    file,
+    xml
+      .replaceAll('/var/run/kubevirt-kernel-boot', daemon.directory)
+      .replaceAll(/\/var\/run\/kubevirt-private\/[0-9a-f-]+/g, daemon.directory)
+      .replaceAll("dev='tap0'", `dev='${tapName}'`),
+  );
+  const once = (): number => {
+    const startMs = performance.now();
+    virsh(daemon.virshUri, 'create', file);
+    const tookMs = performance.now() - startMs;
+    virsh(daemon.virshUri, 'destroy', `default_${name}`);
+    return tookMs;
+  };
+  once();
+  return once;
+}
+
+function virsh(uri: string, ...words: string[]): string {
+  const { status, stdout, stderr } = spawnSync('virsh', ['-q', '-c', uri, ...words], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  if (status !== 0) {
+    throw new Error(`virsh ${words.join(' ')}: ${stderr}`);
+  }
+  return stdout;
+}
+
+async function memoryBesideQemu(): Promise<Record<string, number>> {
+  await create(instance, machineManifest(name));
+  await waitForPhase(instance, name, 'Running');
+  const anonymous = (command: string): number =>
+    sandboxProcesses(command).reduce((sum, pid) => sum + (readMemory(pid)?.anonymousBytes ?? 0), 0) / 1024;
+  const result = {
+    init: anonymous('init'),
+    libvirt: anonymous('libvirtd') + anonymous('virtqemud'),
+    qemu: anonymous('qemu-system'),
+  };
+  await remove(instance, name);
+  await waitGone(instance, name);
+  return result;
+}
+
+function summary(values: readonly number[]): Record<string, number> {
+  return { median: round2(median(values)), p10: round2(quantile(values, 0.1)), p90: round2(quantile(values, 0.9)) };
+}
+
+function round2(value: number): number {
+  return Math.round(value * 100) / 100;
+}
