@@ -6,6 +6,7 @@
 import {
   definitionName,
   groupVersionPath,
+  isBuiltInGroup,
   metaDefinitions,
   type GroupVersionKind,
   type OpenApiResource,
@@ -74,12 +75,18 @@ const nameParameter: Parameter = { name: 'name', in: 'path', type: 'string', des
 const namespaceParameter: Parameter = { name: 'namespace', in: 'path', type: 'string', description: 'The namespace.' };
 
 const jsonTypes = ['application/json', 'application/yaml'] as const;
+const strategicMergePatch = 'application/strategic-merge-patch+json';
 const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
+  strategicMergePatch,
   'application/apply-patch+yaml',
 ] as const;
+
+/** kubectl sends a strategic merge patch where this list has it. */
+function patchTypesOf({ group }: OpenApiResource): readonly string[] {
+  return isBuiltInGroup(group) ? patchTypes : patchTypes.filter((it) => it !== strategicMergePatch);
+}
 
 export function pathsOf(resource: OpenApiResource): Path[] {
   const root = `/${groupVersionPath(resource.group, resource.version)}`;
@@ -152,7 +159,7 @@ function itemOperations(resource: OpenApiResource, subresource: string): Operati
     operations.push({
       ...common(resource, 'patch', 'patch', subresource),
       parameters: patchParameters,
-      body: { definition: metaDefinitions.patch, mediaTypes: patchTypes },
+      body: { definition: metaDefinitions.patch, mediaTypes: patchTypesOf(resource) },
     });
   }
   return operations;

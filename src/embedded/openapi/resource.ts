@@ -47,6 +47,11 @@ export function definitionName({ group, version, kind }: GroupVersionKind): stri
   return `${prefix}.${version}.${kind}`;
 }
 
+/** Is this one of Kubernetes' own groups? Only their kinds know strategic merge patches. */
+export function isBuiltInGroup(group: string): boolean {
+  return group === 'apiextensions.k8s.io' || group === 'apiregistration.k8s.io' || builtInPackage(group) !== undefined;
+}
+
 /** `api/v1` or `apis/kubevirt.io/v1`: the key of a document in /openapi/v3. */
 export function groupVersionPath(group: string, version: string): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`;

@@ -60,7 +60,10 @@ test('binds, says why it cannot, and binds when there is room', async (t) => {
     const { items } = await client.list(eventType, { namespace: 'ns' });
     return items.length === 3 ? items.map((it) => it.reason) : undefined;
   });
-  assert.deepEqual(reasons.toSorted(), ['FailedScheduling', 'Scheduled', 'Scheduled']);
+  assert.deepEqual(
+    reasons.map(String).toSorted((a, b) => a.localeCompare(b)),
+    ['FailedScheduling', 'Scheduled', 'Scheduled'],
+  );
 });
 
 test('a node that comes later takes the Pods that waited', async (t) => {
