@@ -34,7 +34,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       files.set(file, tally);
       if (event.type === 'test:fail' && tally.failed === 0) {
         totals.failed++;
-        yield failure(data.name, data.details.error);
+        yield failure(data.name, event.data.details.error);
       }
       continue;
     }

@@ -168,7 +168,7 @@ async function prepareReference(): Promise<() => number> {
   const daemon = await startSessionDaemon({ uid: sandboxUid, withTun: true });
   cleanups.push(() => daemon.close());
   createTap({ name: tapName, owner: sandboxUid, group: sandboxUid, queues: 1, vnetHdr: true, persist: true }).close();
-  cleanups.push(() => deleteTap(tapName));
+  cleanups.push(() => deleteTap({ name: tapName, queues: 1, vnetHdr: true }));
   cpSync(join(directory, 'boot'), join(daemon.directory, 'boot'), { recursive: true });
   const file = join(directory, 'domain.xml');
   writeFileSync(

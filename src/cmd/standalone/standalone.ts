@@ -132,6 +132,8 @@ export async function startStandalone(options: {
     localImageDirs: [settings.localImagesDir],
     insecureRegistries: settings.insecureRegistries,
   });
+  // The probe's own sandbox must not look like a Pod's that was left behind.
+  await sandboxHost(acceleration.kvm);
   const kubeletDir = `${settings.stateDir}/kubelet`;
   const runtime = await startPodRuntime({
     client,

@@ -8,7 +8,7 @@ export async function run(invocation: Invocation): Promise<number> {
   return putSubresource(session, invocation, {
     resource: 'virtualmachines',
     subresource: 'start',
-    body: { ...(options['paused'] === true ? { paused: true } : {}) },
+    body: options['paused'] === true ? { paused: true } : {},
     done: 'start requested',
   });
 }
