@@ -1,9 +1,12 @@
 /** Carries out a plan. Synchronous: a few dozen kernel calls of microseconds each, none of which waits for anybody. */
 import { unreachable } from '../../base/assert.ts';
+import { errorCode } from '../../base/errors.ts';
 import { inNetworkNamespace } from '../../linux/namespace/namespace.ts';
 import { commitBatch, createTableRequests, deleteTableRequest } from '../../linux/nftables/batch.ts';
+import type { NetlinkSocket } from '../../linux/netlink/socket.ts';
 import { addAddress, deleteAddress } from '../../linux/rtnetlink/addresses/addresses.ts';
 import { createBridge, createLink, deleteLinkIfPresent, getLink, setLink } from '../../linux/rtnetlink/links/links.ts';
+import type { Link } from '../../linux/rtnetlink/links/types.ts';
 import { addRoute } from '../../linux/rtnetlink/routes/routes.ts';
 import { writeSysctl } from '../../linux/sysctl/sysctl.ts';
 import { createTap } from '../../linux/tap/tap.ts';
@@ -62,7 +65,7 @@ function applyOne(
       };
       const link =
         op.kind === 'create-dummy'
-          ? createLink(route, { ...base, kind: 'dummy' })
+          ? createDummy(route, base)
           : // A VM's bridge is a stub without loops: ports forward at once, multicast reaches the guest unasked.
             createBridge(route, { ...base, bridge: { multicastSnooping: false } });
       setLink(route, { index: link.index }, { alias: op.mark });
@@ -114,7 +117,14 @@ function applyOne(
       });
       break;
     case 'delete-address':
-      deleteAddress(route, { linkIndex: indexOf(op.link), address: op.address });
+      try {
+        deleteAddress(route, { linkIndex: indexOf(op.link), address: op.address });
+      } catch (error) {
+        // IPv6 addresses go by themselves when a link goes down.
+        if (errorCode(error) !== 'EADDRNOTAVAIL') {
+          throw error;
+        }
+      }
       break;
     case 'add-route':
       addRoute(route, { linkIndex: indexOf(op.link), destination: op.destination, gateway: op.gateway });
@@ -139,4 +149,17 @@ function applyOne(
 
 function isLinkLocal(address: string): boolean {
   return /^(fe80:|169\.254\.)/.test(address);
+}
+
+/** A link that leads nowhere. Kernels without the dummy driver have bridges, and one without ports is the same. */
+function createDummy(route: NetlinkSocket, base: { readonly name: string; readonly address?: string }): Link {
+  try {
+    return createLink(route, { ...base, kind: 'dummy' });
+  } catch (error) {
+    // EOPNOTSUPP by either of its names.
+    if (['EOPNOTSUPP', 'ENOTSUP'].includes(errorCode(error))) {
+      return createBridge(route, base);
+    }
+    throw error;
+  }
 }

@@ -11,11 +11,12 @@ import type { DesiredLink } from '../../vm/bindings/types.ts';
 import type { DesiredNetwork, LinkChanges, NetworkOp, ObservedLink, ObservedNetwork } from './model.ts';
 import { formatPodNic } from './pod-nic.ts';
 
-const KERNEL_KIND: Readonly<Record<DesiredLink['kind'], string | undefined>> = {
-  bridge: 'bridge',
-  tap: 'tun',
-  dummy: 'dummy',
-  adopted: undefined,
+const KERNEL_KINDS: Readonly<Record<DesiredLink['kind'], readonly string[]>> = {
+  bridge: ['bridge'],
+  tap: ['tun'],
+  // See createDummy of apply.ts.
+  dummy: ['dummy', 'bridge'],
+  adopted: [],
 };
 
 /** Empty when everything is as wanted. Throws VmletError `LinkConflict` when a name is taken by a link that is not ours. */
@@ -142,7 +143,7 @@ function create(want: DesiredLink, mark: string): NetworkOp {
 }
 
 function requireOurs(found: ObservedLink, want: DesiredLink, mark: string): void {
-  if (found.alias !== mark || found.kind !== KERNEL_KIND[want.kind]) {
+  if (found.alias !== mark || !KERNEL_KINDS[want.kind].includes(found.kind ?? '')) {
     throw new VmletError(
       'LinkConflict',
       `link ${found.name} (${found.kind ?? 'hardware'}) is in the way: it was not made for this VM; remove or rename it`,

@@ -73,7 +73,12 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
     // Last: as long as the number is taken, a teardown that was cut off is found again.
     allocation.release(uid);
   };
-  const present = (): Set<string> => new Set([...allocation.podUids(), ...readdirSync(netnsDir).filter((name) => uidPattern.test(name)), ...markedPods(host)]);
+  const present = (): Set<string> =>
+    new Set([
+      ...allocation.podUids(),
+      ...readdirSync(netnsDir).filter((name) => uidPattern.test(name)),
+      ...markedPods(host),
+    ]);
   return {
     cidr,
     async setup(pod) {
