@@ -7,7 +7,8 @@
  */
 import { VmletError } from '../../base/errors.ts';
 import { tablesEqual } from '../../linux/nftables/compare.ts';
-import type { DesiredLink } from '../../vm/bindings/types.ts';
+import { isFamily } from '../../vm/bindings/address.ts';
+import type { DesiredLink, PodNic } from '../../vm/bindings/types.ts';
 import type { DesiredNetwork, LinkChanges, NetworkOp, ObservedLink, ObservedNetwork } from './model.ts';
 import { formatPodNic } from './pod-nic.ts';
 
@@ -88,12 +89,21 @@ export function planNetworkRemoval(desired: DesiredNetwork, observed: ObservedNe
       { kind: 'set-link', link: want.name, changes: { up: false } },
       { kind: 'rename-link', from: want.name, to: facts.name },
       { kind: 'set-link', link: facts.name, changes: { macAddress: facts.macAddress, up: true } },
+      ...ipv6Again(facts),
       ...facts.addresses.map((address) => ({ kind: 'add-address', link: facts.name, address }) as const),
       ...facts.routes.map((route) => ({ kind: 'add-route', link: facts.name, ...route }) as const),
       { kind: 'set-alias', link: facts.name, alias: '' },
     );
   }
   return ops;
+}
+
+/** As a bridge port the NIC had none; it had, if it had addresses of it. */
+function ipv6Again(facts: PodNic): NetworkOp[] {
+  const key = `net/ipv6/conf/${facts.name}/disable_ipv6`;
+  return facts.addresses.some((address) => isFamily(address, 6))
+    ? [{ kind: 'set-sysctl', key, value: '0', before: undefined }]
+    : [];
 }
 
 /** Steps that turn the pod NIC into the port it shall be; `links` then holds it under its new name. */
