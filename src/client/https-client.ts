@@ -10,6 +10,7 @@ export interface ApiConnection {
   readonly defaultNamespace: string;
   /** Any path of the API, JSON in and out. */
   request(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>;
+  /** Open and paused: attach listeners, then `resume()`. */
   openWebSocket(path: string, protocol: string): Promise<WebSocket>;
 }
 
@@ -19,15 +20,20 @@ const patchTypes = {
   strategic: 'application/strategic-merge-patch+json',
 } as const;
 
+/** Reads the kubeconfig; the first request opens a connection. `signal` ends everything that is under way. */
 export async function connectKubeconfig(options: {
   file: string;
   context?: string | undefined;
+  signal?: AbortSignal | undefined;
 }): Promise<ApiConnection> {
-  return connectEndpoint(await loadKubeconfig(options));
+  return connectEndpoint(await loadKubeconfig(options), { signal: options.signal });
 }
 
-export function connectEndpoint(endpoint: ApiEndpoint): ApiConnection {
-  const transport = createTransport(endpoint);
+export function connectEndpoint(
+  endpoint: ApiEndpoint,
+  options: { signal?: AbortSignal | undefined } = {},
+): ApiConnection {
+  const transport = createTransport(endpoint, options);
   return {
     client: createHttpsClient(transport),
     defaultNamespace: endpoint.defaultNamespace,
@@ -41,10 +47,12 @@ export function createHttpsClient(transport: Transport): KubeClient {
     get: (type, key) => transport.request({ method: 'GET', path: objectPath(type, key) }) as never,
     async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}): Promise<KubeList<T>> {
       const path = `${collectionPath(type, options.namespace)}${query(listParameters(options))}`;
-      const list = (await transport.request({ method: 'GET', path })) as KubeList<T>;
-      // Items of a list carry neither apiVersion nor kind; ours always do.
+      const list = (await transport.request({ method: 'GET', path })) as Omit<KubeList<T>, 'items'> & {
+        items: T[] | null;
+      };
+      // Items of a list carry neither apiVersion nor kind, and Go writes no items as null; ours always have them.
       const apiVersion = type.group === '' ? type.version : `${type.group}/${type.version}`;
-      return { ...list, items: list.items.map((item) => ({ ...item, apiVersion, kind: type.kind })) };
+      return { ...list, items: (list.items ?? []).map((item) => ({ ...item, apiVersion, kind: type.kind })) };
     },
     create: (type, object, options) =>
       transport.request({

@@ -1,9 +1,12 @@
 /** HTTPS to one API server: requests, watch streams and WebSockets, with deadlines and bounded answers. */
-import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { WebSocket } from 'ws';
 import { StatusError, isStatus } from '../apimachinery/status.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { CancelledError, VmletError, errorCode } from '../base/errors.ts';
+import { explainConnectionError } from './https-errors.ts';
+import { linesOf, textOf } from './https-streams.ts';
 import type { ApiEndpoint } from './kubeconfig.ts';
 
 export interface ApiRequest {
@@ -14,18 +17,37 @@ export interface ApiRequest {
 }
 
 export interface Transport {
-  /** Parsed JSON. Throws StatusError for what the API refuses, VmletError `Unreachable` when nobody answers. */
+  /**
+   * Parsed JSON; undefined for an empty answer. Throws StatusError for what the API refuses, CancelledError when the
+   * transport's signal aborts, and VmletError `Unreachable` or `UnexpectedAnswer` for all that is not a Kubernetes API.
+   */
   request(request: ApiRequest): Promise<unknown>;
-  /** One parsed JSON value per line, until the server ends or the signal aborts. */
+  /** One parsed JSON value per line, until the server ends or a signal aborts, which is no error. */
   stream(path: string, signal: AbortSignal | undefined): AsyncIterable<unknown>;
+  /** Open and paused, so that no message is lost before the caller listens: call `resume()`. */
   openWebSocket(path: string, protocol: string): Promise<WebSocket>;
 }
 
-const requestTimeoutMs = 60_000;
-const answerBytesMax = 256 * 1024 * 1024;
-const lineBytesMax = 16 * 1024 * 1024;
+export interface TransportLimits {
+  /** Until the answer is complete; for a stream, until it begins. */
+  readonly requestTimeoutMs: number;
+  readonly answerBytesMax: number;
+  /** One watch event or WebSocket message. */
+  readonly eventBytesMax: number;
+}
 
-export function createTransport(endpoint: ApiEndpoint): Transport {
+const defaultLimits: TransportLimits = {
+  requestTimeoutMs: 60_000,
+  answerBytesMax: 256 * 1024 * 1024,
+  eventBytesMax: 16 * 1024 * 1024,
+};
+
+/** `signal` ends everything that is under way. */
+export function createTransport(
+  endpoint: ApiEndpoint,
+  options: { signal?: AbortSignal | undefined; limits?: Partial<TransportLimits> } = {},
+): Transport {
+  const limits = { ...defaultLimits, ...options.limits };
   const tls = {
     ...(endpoint.ca === undefined ? {} : { ca: endpoint.ca }),
     ...(endpoint.cert === undefined ? {} : { cert: endpoint.cert }),
@@ -36,10 +58,12 @@ export function createTransport(endpoint: ApiEndpoint): Transport {
   // Idle connections do not keep a command from ending.
   const agent = new Agent({ keepAlive: true, scheduling: 'lifo', ...tls });
   const authorization = endpoint.token === undefined ? {} : { authorization: `Bearer ${endpoint.token}` };
+  const explain = (error: unknown): Error => explainConnectionError(endpoint.server, error);
 
-  function send(request: ApiRequest, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+  /** The answer's head. `signal` also ends the reading of its body. */
+  async function send(request: ApiRequest, signal: AbortSignal | undefined): Promise<IncomingMessage> {
     const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
-    const options: RequestOptions = {
+    const head: RequestOptions = {
       method: request.method,
       agent,
       headers: {
@@ -55,135 +79,151 @@ export function createTransport(endpoint: ApiEndpoint): Transport {
       },
       ...(signal === undefined ? {} : { signal }),
     };
-    return new Promise((resolve, reject) => {
-      const outgoing = httpsRequest(`${endpoint.server}${request.path}`, options, resolve);
-      outgoing.once('error', (error) => reject(explain(error)));
+    for (;;) {
+      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+      const outgoing = httpsRequest(`${endpoint.server}${request.path}`, head, resolve);
+      const deadline = setTimeout(() => outgoing.destroy(timeout()), limits.requestTimeoutMs);
+      outgoing.on('error', reject);
       outgoing.end(payload);
-    });
-  }
-
-  function explain(error: Error): Error {
-    if (error.name === 'AbortError') {
-      return new CancelledError('cancelled', { cause: error });
-    }
-    const hint = errorCode(error) === 'ECONNREFUSED' ? ': is vmlet running? start it with `vmlet up`' : '';
-    return new VmletError(
-      'Unreachable',
-      `no answer from ${endpoint.server} (${errorCode(error)} ${error.message})${hint}`,
-      {
-        cause: error,
-      },
-    );
-  }
-
-  async function readBody(response: IncomingMessage): Promise<string> {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > answerBytesMax) {
-        response.destroy();
-        throw new VmletError('AnswerTooLarge', `${endpoint.server} gave more than ${answerBytesMax} bytes`);
+      try {
+        return await promise;
+      } catch (error) {
+        // The server closed an idle connection just as we took it: nothing was done yet.
+        const stale = request.method === 'GET' && outgoing.reusedSocket && errorCode(error) === 'ECONNRESET';
+        if (!stale || signal?.aborted === true) {
+          throw explain(error);
+        }
+      } finally {
+        clearTimeout(deadline);
       }
-      chunks.push(chunk);
     }
-    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  function timeout(): VmletError {
+    return new VmletError('Unreachable', `no answer from ${endpoint.server} within ${limits.requestTimeoutMs} ms`);
+  }
+
+  async function read(response: IncomingMessage): Promise<string> {
+    const deadline = setTimeout(() => response.destroy(timeout()), limits.requestTimeoutMs);
+    try {
+      return await textOf(response, limits.answerBytesMax);
+    } catch (error) {
+      throw explain(error);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async function refusal(response: IncomingMessage): Promise<Error> {
+    const text = await read(response);
+    const value = parseJson(text);
+    if (isStatus(value)) {
+      return new StatusError(value);
+    }
+    return unexpected(response, text);
+  }
+
+  function unexpected(response: IncomingMessage, text: string): VmletError {
+    const shown = text.slice(0, 200).trim();
+    return new VmletError('UnexpectedAnswer', `${endpoint.server} answered ${response.statusCode ?? 0}: ${shown}`);
   }
 
   return {
     async request(request) {
-      const limit = AbortSignal.timeout(requestTimeoutMs);
-      const response = await send(request, limit);
-      const text = await readBody(response);
+      const response = await send(request, options.signal);
+      if (!succeeded(response)) {
+        throw await refusal(response);
+      }
+      const text = await read(response);
       const value = parseJson(text);
-      throwIfRefused(response, value, text);
+      if (value === undefined && text !== '') {
+        throw unexpected(response, text);
+      }
       return value;
     },
 
-    async *stream(path, signal) {
-      let response: IncomingMessage;
+    async *stream(path, ownSignal) {
+      const signals = [ownSignal, options.signal].filter((signal) => signal !== undefined);
+      const signal = signals.length === 0 ? undefined : AbortSignal.any(signals);
+      let response: IncomingMessage | undefined;
       try {
         response = await send({ method: 'GET', path }, signal);
-      } catch (error) {
-        if (signal?.aborted === true) {
-          return;
+        if (!succeeded(response)) {
+          throw await refusal(response);
         }
-        throw error;
-      }
-      if (response.statusCode !== 200) {
-        const text = await readBody(response);
-        throwIfRefused(response, parseJson(text), text);
-      }
-      try {
-        for await (const line of lines(response)) {
-          const event = JSON.parse(line) as { type?: string; object?: unknown };
-          if (event.type === 'ERROR') {
-            throw isStatus(event.object) ? new StatusError(event.object) : new VmletError('WatchFailed', line);
-          }
-          yield event;
+        for await (const line of linesOf(response, limits.eventBytesMax)) {
+          yield watchEvent(endpoint, line);
         }
       } catch (error) {
         if (signal?.aborted !== true) {
-          throw error;
+          throw error instanceof VmletError ? error : explain(error);
         }
       } finally {
-        response.destroy();
+        response?.destroy();
       }
     },
 
     async openWebSocket(path, protocol) {
       const { WebSocket: Client } = await import('ws');
+      if (options.signal?.aborted === true) {
+        throw new CancelledError(`opening ${path} was cancelled`);
+      }
       const socket = new Client(`${endpoint.server.replace(/^https/, 'wss')}${path}`, [protocol], {
         ...tls,
-        headers: authorization,
-        handshakeTimeout: requestTimeoutMs,
-        maxPayload: lineBytesMax,
+        headers: { 'user-agent': 'vmlet', ...authorization },
+        handshakeTimeout: limits.requestTimeoutMs,
+        maxPayload: limits.eventBytesMax,
+        perMessageDeflate: false,
       });
-      return new Promise((resolve, reject) => {
-        socket.once('open', () => resolve(socket));
-        socket.once('error', (error) => reject(explain(error)));
-        socket.once('unexpected-response', (_request, response) => {
-          readBody(response)
-            .then((text) => {
-              throwIfRefused(response, parseJson(text), text);
-              throw new VmletError('NoUpgrade', `${path} is not a stream`);
-            })
-            .catch(reject);
-        });
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const abandon = (): void => socket.terminate();
+      options.signal?.addEventListener('abort', abandon, { once: true });
+      socket.once('open', () => {
+        socket.pause();
+        resolve();
       });
+      socket.on('error', (error) =>
+        reject(options.signal?.aborted === true ? new CancelledError('cancelled', { cause: error }) : explain(error)),
+      );
+      socket.once('unexpected-response', (_request, response) => {
+        refusal(response).then(reject, reject);
+      });
+      try {
+        await withDeadline(promise, limits.requestTimeoutMs, `opening ${path}`);
+        return socket;
+      } catch (error) {
+        socket.terminate();
+        throw error;
+      } finally {
+        options.signal?.removeEventListener('abort', abandon);
+      }
     },
   };
 }
 
-function throwIfRefused(response: IncomingMessage, value: unknown, text: string): void {
+function succeeded(response: IncomingMessage): boolean {
   const code = response.statusCode ?? 0;
-  if (code < 400) {
-    return;
-  }
-  if (isStatus(value)) {
-    throw new StatusError(value);
-  }
-  throw new VmletError('UnexpectedAnswer', `the API server answered ${code}: ${text.slice(0, 200)}`);
+  return code >= 200 && code < 300;
 }
 
+function watchEvent(endpoint: ApiEndpoint, line: string): unknown {
+  const event = parseJson(line);
+  if (typeof event !== 'object' || event === null || !('type' in event) || !('object' in event)) {
+    throw new VmletError('UnexpectedAnswer', `${endpoint.server} sent what is no watch event: ${line.slice(0, 200)}`);
+  }
+  if (event.type === 'ERROR') {
+    throw isStatus(event.object)
+      ? new StatusError(event.object)
+      : new VmletError('UnexpectedAnswer', `${endpoint.server} ended the watch: ${line.slice(0, 200)}`);
+  }
+  return event;
+}
+
+/** undefined for what is not JSON. */
 function parseJson(text: string): unknown {
   try {
-    return text === '' ? undefined : JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-async function* lines(response: IncomingMessage): AsyncIterable<string> {
-  response.setEncoding('utf8');
-  let rest = '';
-  for await (const chunk of response as AsyncIterable<string>) {
-    rest += chunk;
-    if (rest.length > lineBytesMax) {
-      throw new VmletError('AnswerTooLarge', `a watch event of more than ${lineBytesMax} bytes`);
-    }
-    const parts = rest.split('\n');
-    rest = parts.pop() ?? '';
-    yield* parts.filter((part) => part !== '');
   }
 }

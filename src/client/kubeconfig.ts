@@ -1,6 +1,6 @@
 /**
- * Reading a kubeconfig: server, trust and identity of one context. Source: client-go's clientcmd/api/v1. Exec and
- * auth-provider plug-ins are refused by name: they would run programs.
+ * Reading a kubeconfig: server, trust and identity of one context. Source: client-go's clientcmd/api/v1. What would run a
+ * program, and what would act as somebody else than asked when left out, is refused by name.
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -19,6 +19,8 @@ export interface ApiEndpoint {
   readonly defaultNamespace: string;
 }
 
+const unsupportedInUser = ['exec', 'auth-provider', 'username', 'as', 'as-uid', 'as-groups', 'as-user-extra'] as const;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 export async function loadKubeconfig(options: { file: string; context?: string | undefined }): Promise<ApiEndpoint> {
@@ -30,29 +32,32 @@ export async function loadKubeconfig(options: { file: string; context?: string |
   }
   const context = entry(config, 'contexts', 'context', contextName, file);
   const cluster = entry(config, 'clusters', 'cluster', text(context['cluster']), file);
-  const user = entry(config, 'users', 'user', text(context['user']), file);
-  for (const plugin of ['exec', 'auth-provider']) {
-    if (user[plugin] !== undefined) {
-      throw new VmletError(
-        'BadKubeconfig',
-        `${file}: credentials by ${plugin} are not supported; use a certificate or a token`,
-      );
-    }
+  const userName = text(context['user']);
+  const user = userName === undefined || userName === '' ? {} : entry(config, 'users', 'user', userName, file);
+  const unsupported = unsupportedInUser.find((name) => user[name] !== undefined);
+  if (unsupported !== undefined) {
+    throw new VmletError(
+      'BadKubeconfig',
+      `${file}: "${unsupported}" of a user is not supported; use a client certificate or a token`,
+    );
+  }
+  if (cluster['proxy-url'] !== undefined) {
+    throw new VmletError('BadKubeconfig', `${file}: "proxy-url" of a cluster is not supported`);
   }
   const server = text(cluster['server']);
   if (server === undefined || !server.startsWith('https://')) {
     throw new VmletError('BadKubeconfig', `${file}: the cluster's server must be an https:// URL`);
   }
-  const base = dirname(file);
+  const namespace = text(context['namespace']);
   return {
     server: server.replace(/\/+$/, ''),
-    ca: await material(cluster, 'certificate-authority', base),
-    cert: await material(user, 'client-certificate', base),
-    key: await material(user, 'client-key', base),
-    token: await tokenOf(user, base),
+    ca: await material(cluster, 'certificate-authority', file),
+    cert: await material(user, 'client-certificate', file),
+    key: await material(user, 'client-key', file),
+    token: await tokenOf(user, file),
     insecure: cluster['insecure-skip-tls-verify'] === true,
     serverName: text(cluster['tls-server-name']),
-    defaultNamespace: text(context['namespace']) ?? 'default',
+    defaultNamespace: namespace === undefined || namespace === '' ? 'default' : namespace,
   };
 }
 
@@ -86,18 +91,34 @@ function entry(config: Fields, list: string, member: string, name: string | unde
 }
 
 /** `<name>-data` in base64, or the file `<name>`, relative to the kubeconfig. */
-async function material(owner: Fields, name: string, base: string): Promise<Buffer | undefined> {
+async function material(owner: Fields, name: string, file: string): Promise<Buffer | undefined> {
   const data = text(owner[`${name}-data`]);
   if (data !== undefined && data !== '') {
     return Buffer.from(data, 'base64');
   }
   const path = text(owner[name]);
-  return path === undefined || path === '' ? undefined : readFile(resolve(base, path));
+  return path === undefined || path === '' ? undefined : readNamed(path, name, file);
 }
 
-async function tokenOf(user: Fields, base: string): Promise<string | undefined> {
+/** `tokenFile` wins over `token`, as in client-go. */
+async function tokenOf(user: Fields, file: string): Promise<string | undefined> {
   const path = text(user['tokenFile']);
-  return path === undefined ? text(user['token']) : (await readFile(resolve(base, path), 'utf8')).trim();
+  if (path !== undefined && path !== '') {
+    return (await readNamed(path, 'tokenFile', file)).toString('utf8').trim();
+  }
+  const token = text(user['token']);
+  return token === '' ? undefined : token;
+}
+
+async function readNamed(path: string, field: string, file: string): Promise<Buffer> {
+  const resolved = resolve(dirname(file), path);
+  try {
+    return await readFile(resolved);
+  } catch (error) {
+    throw new VmletError('BadKubeconfig', `${file}: ${field} ${resolved} cannot be read (${errorCode(error)})`, {
+      cause: error,
+    });
+  }
 }
 
 function fields(value: unknown, file: string): Fields {
