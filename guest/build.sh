@@ -24,13 +24,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 cd "$work"
-apt-get download -q "$kernel" dhcpcd-base libudev1 libc6 > apt.log 2>&1 || { cat apt.log >&2; exit 1; }
+# What dhcpcd may be linked with differs by release (OpenSSL since Debian 13): its libraries and theirs.
+depends_on_libraries() { apt-cache depends "$@" | awk '/^ *Depends: (lib|zlib)[^<>]*$/{print $2}'; }
+mapfile -t direct < <(depends_on_libraries dhcpcd-base)
+mapfile -t userland < <({ printf '%s\n' dhcpcd-base "${direct[@]}"; depends_on_libraries "${direct[@]}"; } | sort -u)
+apt-get download -q "$kernel" "${userland[@]}" > apt.log 2>&1 || { cat apt.log >&2; exit 1; }
 
-mkdir kernel root layer
-dpkg-deb --fsys-tarfile "$kernel"_*.deb | tar -x -C kernel ./boot ./lib/modules
-for package in dhcpcd-base libudev1 libc6; do
-  mkdir "$package"
-  dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x -C "$package"
+mkdir kernel userland root layer
+# Modules are below /lib up to Debian 12 and below /usr/lib since.
+dpkg-deb --fsys-tarfile "$kernel"_*.deb | tar -x -C kernel --wildcards './boot/vmlinuz-*' './*lib/modules/*'
+for package in "${userland[@]}"; do
+  dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x -C userland --keep-directory-symlink
 done
 
 # --- initramfs
@@ -44,28 +48,39 @@ install -m 755 "$here/fetch.cgi" root/cgi/fetch
 install -m 755 "$here/power.sh" root/etc/acpi/PWRF/00000080
 printf 'root:x:0:0:root:/:/bin/sh\n' > root/etc/passwd
 printf 'root:x:0:\n' > root/etc/group
-find dhcpcd-base -name dhcpcd -type f -perm -u+x -path '*sbin*' -exec cp {} root/usr/sbin/dhcpcd \;
+# Without it the static busybox looks for name service modules that are not there, and crashes.
+printf '%s: files\n' passwd group hosts services protocols networks > root/etc/nsswitch.conf
+# dhcpcd with libraries of its own, out of the search path: the static busybox would load them to look names up, and crash.
+mkdir -p root/usr/lib/dhcpcd/lib
+cp "$(find userland -path '*sbin/dhcpcd' -type f)" root/usr/lib/dhcpcd/dhcpcd
+interpreter=$(find userland \( -name 'ld-linux-x86-64.so.2' -o -name 'ld-linux-aarch64.so.1' \) -path '*/lib/*' | head -n 1)
+cp -L "$interpreter" root/usr/lib/dhcpcd/lib/loader
+library_path=$(find "$work/userland" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+"$interpreter" --library-path "$library_path" --list root/usr/lib/dhcpcd/dhcpcd > libraries
+while read -r library file; do
+  case "$file" in
+  "$work/userland/"*) cp -L "$file" root/usr/lib/dhcpcd/lib/ ;;
+  *) echo "guest/build.sh: none of ${userland[*]} holds $library, which dhcpcd needs" >&2; exit 1 ;;
+  esac
+done < <(awk '$1 !~ /^\// && $2 == "=>" {print $1, $3}' libraries)
+printf '#!/bin/sh\nexec /usr/lib/dhcpcd/lib/loader --library-path /usr/lib/dhcpcd/lib /usr/lib/dhcpcd/dhcpcd "$@"\n' > root/usr/sbin/dhcpcd
+printf '#!/bin/sh\n' > root/usr/lib/dhcpcd/dhcpcd-run-hooks
+chmod 755 root/usr/sbin/dhcpcd root/usr/lib/dhcpcd/dhcpcd-run-hooks
 ln -s ../usr/sbin/dhcpcd root/sbin/dhcpcd
 # dhcpcd wants a configuration file; everything it does is said on its command line.
 : > root/etc/dhcpcd.conf
-for library in libc.so.6 libudev.so.1 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1; do
-  file=$(find libc6 libudev1 -name "$library" \( -type f -o -type l \) | head -n 1)
-  [ -n "$file" ] && cp -L "$file" root/lib/
-done
-[ -e root/lib/ld-linux-x86-64.so.2 ] && ln -s ../lib/ld-linux-x86-64.so.2 root/lib64/ld-linux-x86-64.so.2
 
 # Modules in dependency order; one that is built in or absent is passed over by name in the loop below.
 : > root/modules/order
 for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net \
   virtio_blk cdrom isofs button evdev virtio-rng virtio_balloon; do
-  file=$(find kernel/lib/modules -name "$module.ko*" | head -n 1)
+  file=$(find kernel -name "$module.ko*" | head -n 1)
   case "$file" in
   *.ko) cp "$file" "root/modules/$module.ko" ;;
-  *.ko.xz) xz -dc "$file" > "root/modules/$module.ko" ;;
-  *.ko.zst) zstd -dc "$file" > "root/modules/$module.ko" ;;
-  *) continue ;;
+  *.ko.xz) busybox xzcat "$file" > "root/modules/$module.ko" ;;
+  '') continue ;;
+  *) echo "guest/build.sh: no way to unpack the kernel module $file" >&2; exit 1 ;;
   esac
-  strip --strip-debug "root/modules/$module.ko" 2>/dev/null || true
   echo "$module" >> root/modules/order
 done
 

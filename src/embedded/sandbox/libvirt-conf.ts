@@ -24,7 +24,10 @@ log_outputs = "3:stderr"
 export const libvirtdConf = `listen_tls = 0\nlisten_tcp = 0\n${daemonConf}`;
 export const virtqemudConf = daemonConf;
 
-/** The sandbox already is the boundary: libvirt itself need not make namespaces, cgroups or labels. */
+/**
+ * The sandbox already is the boundary: libvirt itself need not make namespaces, cgroups or labels. `max_core` says what the
+ * sandbox's RLIMIT_CORE says: the default of newer releases, unlimited, is refused there and no guest would start.
+ */
 export const qemuConf = `stdio_handler = "file"
 security_driver = "none"
 security_default_confined = 0
@@ -34,4 +37,5 @@ namespaces = [ ]
 seccomp_sandbox = 1
 remember_owner = 0
 clear_emulator_capabilities = 1
+max_core = 0
 `;
