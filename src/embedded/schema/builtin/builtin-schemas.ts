@@ -1,26 +1,24 @@
-/** Schemas of the built-in kinds, for OpenAPI documents and for finding misspelt fields. */
+/**
+ * Schemas of the built-in kinds: what a server checks and prunes by, and what its OpenAPI documents say. They name what the
+ * kinds hold, in words of our own; only parts that nothing here acts on are left open.
+ */
 import type { JsonSchema } from '../json-schema.ts';
-import {
-  configMapSchema,
-  eventSchema,
-  leaseSchema,
-  namespaceSchema,
-  newEventSchema,
-  nodeSchema,
-  secretSchema,
-  serviceAccountSchema,
-} from './core.ts';
-import { customResourceDefinitionSchema } from './crd.ts';
+import { compileStructuralSchema, type CompiledSchema } from '../structural-schema.ts';
+import { customResourceDefinitionSchema } from './custom-resource-definition.ts';
+import { eventSchema, newEventSchema } from './event.ts';
+import { nodeSchema } from './node.ts';
+import { configMapSchema, leaseSchema, namespaceSchema, secretSchema, serviceAccountSchema } from './plain.ts';
 import { podSchema } from './pod.ts';
+import { createQuantityWriter } from './quantity-numbers.ts';
 
 const schemas: Readonly<Record<string, JsonSchema>> = {
+  '/v1 ConfigMap': configMapSchema,
+  '/v1 Event': eventSchema,
   '/v1 Namespace': namespaceSchema,
   '/v1 Node': nodeSchema,
   '/v1 Pod': podSchema,
   '/v1 Secret': secretSchema,
-  '/v1 ConfigMap': configMapSchema,
   '/v1 ServiceAccount': serviceAccountSchema,
-  '/v1 Event': eventSchema,
   'events.k8s.io/v1 Event': newEventSchema,
   'coordination.k8s.io/v1 Lease': leaseSchema,
   'apiextensions.k8s.io/v1 CustomResourceDefinition': customResourceDefinitionSchema,
@@ -30,4 +28,24 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
 export function findBuiltinSchema(group: string, version: string, kind: string): JsonSchema | undefined {
   const name = `${group}/${version} ${kind}`;
   return Object.hasOwn(schemas, name) ? schemas[name] : undefined;
+}
+
+export type BuiltinSchemaChecks = Pick<CompiledSchema, 'applyDefaults' | 'prune' | 'validate'>;
+
+/** Compiled at the first use, since most kinds are rarely written. Quantities given as numbers become text. */
+export function compileBuiltinSchema(source: JsonSchema): BuiltinSchemaChecks {
+  let known: { readonly schema: CompiledSchema; readonly writeQuantities: (value: unknown) => void } | undefined;
+  const compiled = (): NonNullable<typeof known> => {
+    known ??= { schema: compileStructuralSchema(source), writeQuantities: createQuantityWriter(source) };
+    return known;
+  };
+  return {
+    applyDefaults(object) {
+      const { schema, writeQuantities } = compiled();
+      schema.applyDefaults(object);
+      writeQuantities(object);
+    },
+    prune: (object) => compiled().schema.prune(object),
+    validate: (object) => compiled().schema.validate(object),
+  };
 }

@@ -1,159 +1,79 @@
-import type { JsonSchema } from '../json-schema.ts';
-import {
-  conditions,
-  flag,
-  integer,
-  list,
-  object,
-  open,
-  openList,
-  quantities,
-  text,
-  textList,
-  textMap,
-  time,
-} from './dsl.ts';
+/** Source: core/v1 Pod. */
+import { flag, integer, keyed, list, long, object, open, quantities, text, textList, texts } from './build.ts';
+import { localReference } from './common.ts';
+import { containerSchema, ephemeralContainerSchema, resourceRequirements } from './pod-container.ts';
+import { affinity, tolerations, topologySpreadConstraints } from './pod-scheduling.ts';
+import { podSecurityContext } from './pod-security.ts';
+import { podStatus } from './pod-status.ts';
+import { podVolumes } from './pod-volumes.ts';
 
-const container = object(
-  'A container of the Pod.',
-  {
-    name: text('Name, unique within the Pod.'),
-    image: text('Image that the container runs.'),
-    imagePullPolicy: text('Always, IfNotPresent or Never.'),
-    command: textList('Program and first arguments, instead of the image’s entry point.'),
-    args: textList('Arguments, instead of the image’s.'),
-    workingDir: text('Directory that the program starts in.'),
-    env: list(
-      object(
-        'An environment variable.',
-        {
-          name: text('Name.'),
-          value: text('Value.'),
-          valueFrom: open('Where the value comes from.'),
-        },
-        ['name'],
-      ),
-      'name',
-    ),
-    envFrom: openList('Sources of whole sets of variables.'),
-    ports: openList('Ports that the container listens on; for information.'),
-    resources: object('What the container needs and may use.', {
-      requests: quantities('Set aside on the node.'),
-      limits: quantities('Never exceeded.'),
-      claims: openList('Claims on dynamic resources.'),
-    }),
-    resizePolicy: openList('What a change of resources does.'),
-    restartPolicy: text('For init containers: Always makes it run beside the others.'),
-    volumeMounts: list(
-      object(
-        'A volume shown in the container’s file system.',
-        {
-          name: text('Which volume of the Pod.'),
-          mountPath: text('Where in the container.'),
-          readOnly: flag('No writing.'),
-          recursiveReadOnly: text('Whether mounts below are read-only, too.'),
-          subPath: text('Only this part of the volume.'),
-          subPathExpr: text('subPath with variables.'),
-          mountPropagation: text('Whether later mounts pass through.'),
-        },
-        ['name', 'mountPath'],
-      ),
-      'mountPath',
-    ),
-    volumeDevices: openList('Block devices given to the container.'),
-    livenessProbe: open('Restarts the container when it fails.'),
-    readinessProbe: open('Takes the Pod out of service while it fails.'),
-    startupProbe: open('Holds the other probes back until it succeeds.'),
-    lifecycle: open('Actions after start and before stop.'),
-    terminationMessagePath: text('File whose content becomes the termination message.'),
-    terminationMessagePolicy: text('File or FallbackToLogsOnError.'),
-    securityContext: open('User, capabilities and confinement of the container.'),
-    stdin: flag('Keep standard input open.'),
-    stdinOnce: flag('Close standard input after the first client.'),
-    tty: flag('Give the container a terminal.'),
-  },
-  ['name'],
-);
+const dnsConfig = object('Name resolution, besides what dnsPolicy gives.', {
+  nameservers: textList('Name servers.'),
+  options: list('Options.', object('An option.', { name: text('Its name.'), value: text('Its value.') })),
+  searches: textList('Search domains.'),
+});
 
-/** PodSpec: all fields of the Kubernetes API; deep ones are left open. */
-const podSpec: JsonSchema = object(
-  'What the Pod is to run, and how.',
+const spec = object(
+  'What the Pod is to be.',
   {
-    containers: list({ ...container, description: 'The containers; they run together.' }, 'name'),
-    initContainers: list({ ...container, description: 'Run one after the other before the containers.' }, 'name'),
-    ephemeralContainers: openList('Containers added for looking into a running Pod.'),
-    volumes: list({ ...open('A volume that containers can mount.'), required: ['name'] }, 'name'),
+    activeDeadlineSeconds: long('Seconds after which the Pod is ended.'),
+    affinity,
+    automountServiceAccountToken: flag('Give the containers a token of the service account?'),
+    containers: keyed('What runs in the Pod.', 'name', containerSchema),
+    dnsConfig,
+    dnsPolicy: text('ClusterFirst, ClusterFirstWithHostNet, Default or None.'),
+    enableServiceLinks: flag('Tell the containers of Services by environment variables?'),
+    ephemeralContainers: keyed('Containers added later.', 'name', ephemeralContainerSchema),
+    hostAliases: keyed(
+      'Lines of /etc/hosts.',
+      'ip',
+      object('A line.', { ip: text('The address.'), hostnames: textList('Its names.') }, ['ip']),
+    ),
+    hostIPC: flag('Share IPC with the host?'),
+    hostNetwork: flag('Use the network of the host?'),
+    hostPID: flag('See the processes of the host?'),
+    hostUsers: flag('Use the user ids of the host?'),
+    hostname: text('Host name in the Pod.'),
+    hostnameOverride: text('Host name in the Pod, whole.'),
+    imagePullSecrets: keyed('Secrets for pulling images.', 'name', localReference('A Secret.')),
+    initContainers: keyed('What runs before the containers, one after another.', 'name', containerSchema),
+    nodeName: text('The node; set by the scheduler.'),
+    nodeSelector: { ...texts('Labels that the node must have.'), 'x-kubernetes-map-type': 'atomic' },
+    os: object('The operating system.', { name: text('linux or windows.') }, ['name']),
+    overhead: quantities('What the Pod itself takes, besides its containers.'),
+    preemptionPolicy: text('PreemptLowerPriority or Never.'),
+    priority: integer('How important the Pod is.'),
+    priorityClassName: text('Name of its priority.'),
+    readinessGates: list(
+      'Conditions that must be true for the Pod to be ready.',
+      object('A condition.', { conditionType: text('Its type.') }, ['conditionType']),
+    ),
+    resourceClaims: {
+      ...list('Claims that containers may use.', open('A claim.')),
+      'x-kubernetes-patch-merge-key': 'name',
+      'x-kubernetes-patch-strategy': 'merge,retainKeys',
+    },
+    resources: resourceRequirements,
     restartPolicy: text('Always, OnFailure or Never.'),
-    terminationGracePeriodSeconds: integer('Seconds between the request to end and the kill.'),
-    activeDeadlineSeconds: integer('Longest life of the Pod, in seconds.'),
-    nodeName: text('The node that the Pod is bound to; set by the scheduler.'),
-    nodeSelector: textMap('Labels that the node must have.'),
-    affinity: open('Further rules about nodes and other Pods.'),
-    tolerations: list(
-      object('A node taint that does not keep the Pod away.', {
-        key: text('Taint key; all when empty.'),
-        operator: text('Exists or Equal.'),
-        value: text('Taint value.'),
-        effect: text('NoSchedule, PreferNoSchedule or NoExecute; all when empty.'),
-        tolerationSeconds: integer('How long NoExecute is tolerated.'),
-      }),
+    runtimeClassName: text('Which runtime.'),
+    schedulerName: text('Who chooses the node.'),
+    schedulingGates: keyed(
+      'While not empty, no node is chosen.',
+      'name',
+      object('A gate.', { name: text('Its name.') }, ['name']),
     ),
-    topologySpreadConstraints: openList('How Pods are spread.'),
-    schedulerName: text('The scheduler that is to bind the Pod.'),
-    schedulingGates: openList('While not empty, the Pod is not scheduled.'),
-    priority: integer('Importance as a number.'),
-    priorityClassName: text('Importance by name.'),
-    preemptionPolicy: text('Never, or PreemptLowerPriority.'),
-    serviceAccountName: text('Identity of the Pod at the API.'),
+    securityContext: podSecurityContext,
     serviceAccount: text('Old name of serviceAccountName.'),
-    automountServiceAccountToken: flag('Give the Pod its token.'),
-    securityContext: open('User, groups and confinement of all containers.'),
-    imagePullSecrets: list(object('A secret for pulling images.', { name: text('Name of the secret.') }), 'name'),
-    hostNetwork: flag('Use the node’s network.'),
-    hostPID: flag('See the node’s processes.'),
-    hostIPC: flag('Use the node’s IPC.'),
-    hostUsers: flag('Use the node’s user namespace.'),
-    shareProcessNamespace: flag('One PID namespace for all containers.'),
-    hostname: text('Host name of the Pod.'),
-    hostnameOverride: text('Host name in full.'),
-    subdomain: text('Makes the full name hostname.subdomain.namespace.svc.'),
-    setHostnameAsFQDN: flag('Use the full name as host name.'),
-    hostAliases: openList('Further lines of /etc/hosts.'),
-    dnsPolicy: text('Where name servers come from.'),
-    dnsConfig: open('Name servers and search domains.'),
-    enableServiceLinks: flag('Describe services in environment variables.'),
-    readinessGates: list(object('A condition that readiness also needs.', { conditionType: text('Its type.') })),
-    runtimeClassName: text('The class of runtime.'),
-    overhead: quantities('What running the Pod costs beside its containers.'),
-    os: open('Operating system of the containers.'),
-    resourceClaims: openList('Claims on dynamic resources.'),
-    resources: open('Resources of the Pod as a whole.'),
+    serviceAccountName: text('Identity of the containers.'),
+    setHostnameAsFQDN: flag('Is the host name the whole domain name?'),
+    shareProcessNamespace: flag('Do the containers see each other?'),
+    subdomain: text('Domain of the host name.'),
+    terminationGracePeriodSeconds: long('Seconds that the containers have to end.'),
+    tolerations,
+    topologySpreadConstraints,
+    volumes: podVolumes,
   },
   ['containers'],
 );
 
-const statuses = openList('State of each container.');
-
-/** core/v1 Pod. */
-export const podSchema: JsonSchema = object('A group of containers that run together on one node.', {
-  spec: podSpec,
-  status: object('What is observed of the Pod.', {
-    phase: text('Pending, Running, Succeeded, Failed or Unknown.'),
-    conditions,
-    message: text('Why the Pod is in this phase, for a person.'),
-    reason: text('The same, for a program.'),
-    nominatedNodeName: text('Where the Pod may go after preemption.'),
-    hostIP: text('Address of the node.'),
-    hostIPs: openList('Addresses of the node.'),
-    podIP: text('Address of the Pod.'),
-    podIPs: list(object('An address of the Pod.', { ip: text('The address.') }), 'ip'),
-    startTime: time('When the node took the Pod on.'),
-    qosClass: text('Guaranteed, Burstable or BestEffort.'),
-    observedGeneration: integer('The generation that status is about.'),
-    initContainerStatuses: statuses,
-    containerStatuses: statuses,
-    ephemeralContainerStatuses: statuses,
-    resize: text('State of a change of resources.'),
-    resourceClaimStatuses: openList('State of claims.'),
-  }),
-});
+export const podSchema = object('Containers that run together on one node.', { spec, status: podStatus }, ['spec']);
