@@ -19,6 +19,7 @@ export interface CommandSpec {
 export interface ArgumentSpec {
   readonly syntax: string;
   readonly description: string;
+  readonly choices?: readonly string[];
 }
 
 export interface OptionSpec {
@@ -44,7 +45,7 @@ export interface Io {
   readonly color: boolean;
 }
 
-/** Resolves to the exit code. Thrown errors are printed in one line by main. */
+/** Resolves to the exit code. Thrown errors are printed by main: UsageError ends with 2, others with 1. */
 export type CommandRunner = (invocation: Invocation) => Promise<number>;
 
 /** Options that every command talking to the API takes. */

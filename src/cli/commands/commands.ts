@@ -1,4 +1,4 @@
-/** Every command that talks only to the API. Those that run or show the host are in src/cmd. */
+/** Every command that needs no more than the API. Those that run vmlet on this host are in src/cmd. */
 import type { CommandSpec } from '../command.ts';
 import { completionCommand } from './completion/command.ts';
 import { consoleCommand } from './console/command.ts';
@@ -11,7 +11,7 @@ import { stopCommand } from './stop/command.ts';
 import { unpauseCommand } from './unpause/command.ts';
 import { versionCommand } from './version/command.ts';
 
-export const apiCommands: readonly CommandSpec[] = [
+export const machineCommands: readonly CommandSpec[] = [
   listCommand,
   startCommand,
   stopCommand,
@@ -20,6 +20,6 @@ export const apiCommands: readonly CommandSpec[] = [
   unpauseCommand,
   consoleCommand,
   logsCommand,
-  versionCommand,
-  completionCommand,
 ];
+
+export const generalCommands: readonly CommandSpec[] = [versionCommand, completionCommand];

@@ -1,31 +1,33 @@
+import { assert } from '../../../base/assert.ts';
 import type { Invocation } from '../../command.ts';
-import { UsageError } from '../../options.ts';
 
+/** Each calls `vmlet __complete WORDS...` with the words up to the cursor, the last one perhaps empty. */
 const scripts: Readonly<Record<string, string>> = {
   bash: `_vmlet() {
-  local IFS=$'\\n'
-  COMPREPLY=($(vmlet __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  mapfile -t COMPREPLY < <(vmlet __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -o default -F _vmlet vmlet
 `,
   zsh: `#compdef vmlet
 _vmlet() {
   local -a candidates
-  candidates=("\${(@f)$(vmlet __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  compadd -a candidates
+  candidates=(\${(f)"$(vmlet __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  if (( $#candidates )); then compadd -a candidates; else _files; fi
 }
-compdef _vmlet vmlet
+if [ "$funcstack[1]" = _vmlet ]; then _vmlet "$@"; else compdef _vmlet vmlet; fi
 `,
-  fish: `complete -c vmlet -f -a '(vmlet __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+  fish: `function __vmlet_complete
+  set -l words (commandline -opc)
+  set -l last (commandline -ct)
+  vmlet __complete $words[2..] "$last" 2>/dev/null
+end
+complete -c vmlet -f -a '(__vmlet_complete)'
 `,
 };
 
 export function run(invocation: Invocation): Promise<number> {
-  const shell = invocation.arguments[0] ?? '';
-  const script = scripts[shell];
-  if (script === undefined) {
-    throw new UsageError(`no completion for "${shell}": bash, zsh and fish have one`);
-  }
+  const script = scripts[invocation.arguments[0] ?? ''];
+  assert(script !== undefined, 'the command line parser knows the shells');
   invocation.io.out(script);
   return Promise.resolve(0);
 }

@@ -8,6 +8,7 @@ export const listCommand: CommandSpec = {
   examples: [
     ['vmlet list', 'the VMs of the current namespace'],
     ['vmlet list -A -o wide', 'all VMs, with emulation and pause state'],
+    ['vmlet list -n lab -o name', 'only the names, one a line'],
     ['vmlet list -o json', 'for a program'],
   ],
   load: async () => (await import('./run.ts')).run,

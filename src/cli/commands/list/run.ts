@@ -23,7 +23,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const all: Machine[] = [
     ...machines.items,
     ...instances.items.filter((vmi) => !owned.has(`${vmi.metadata.namespace}/${vmi.metadata.name}`)),
-  ];
+  ].sort(byNamespaceAndName);
   const instance = (machine: Machine): VirtualMachineInstance | undefined =>
     instanceOf.get(`${machine.metadata.namespace}/${machine.metadata.name}`);
   const nowMs = Date.now();
@@ -57,6 +57,11 @@ export async function run(invocation: Invocation): Promise<number> {
     },
   });
   return 0;
+}
+
+function byNamespaceAndName(one: Machine, other: Machine): number {
+  const keys = [one, other].map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
+  return keys[0] === keys[1] ? 0 : (keys[0] ?? '') < (keys[1] ?? '') ? -1 : 1;
 }
 
 function status(machine: Machine): string {

@@ -11,13 +11,8 @@ export const restartCommand: CommandSpec = {
   ],
   completes: 'vm',
   examples: [
-    [
-      'vmlet restart web',
-      'Shut a VirtualMachine down and start it again in the current namespace'.replace(
-        'a VirtualMachine',
-        'the VirtualMachine "web"',
-      ),
-    ],
+    ['vmlet restart web', 'shut the guest of "web" down and boot it again'],
+    ['vmlet restart web --grace-period 5', 'by force if it has not shut down after 5 seconds'],
   ],
   load: async () => (await import('./run.ts')).run,
 };

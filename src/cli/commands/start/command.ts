@@ -4,6 +4,7 @@ export const startCommand: CommandSpec = {
   name: 'start',
   arguments: [{ syntax: '<name>', description: 'name of the VirtualMachine' }],
   summary: 'Start a VirtualMachine',
+  description: 'Works for the run strategies Manual, Halted, RerunOnFailure and Once; an Always VM starts by itself.',
   options: [
     { flags: '--paused', description: 'start it with its CPUs halted' },
     { flags: '--dry-run', description: 'check the request without doing it' },
@@ -11,10 +12,9 @@ export const startCommand: CommandSpec = {
   ],
   completes: 'vm',
   examples: [
-    [
-      'vmlet start web',
-      'Start a VirtualMachine in the current namespace'.replace('a VirtualMachine', 'the VirtualMachine "web"'),
-    ],
+    ['vmlet start web', 'start the VirtualMachine "web"'],
+    ['vmlet start web -n lab', 'the one in the namespace "lab"'],
+    ['vmlet start web --paused', 'hold it before its first instruction; `vmlet unpause web` lets it go'],
   ],
   load: async () => (await import('./run.ts')).run,
 };

@@ -4,6 +4,7 @@ export const stopCommand: CommandSpec = {
   name: 'stop',
   arguments: [{ syntax: '<name>', description: 'name of the VirtualMachine' }],
   summary: 'Shut a VirtualMachine down',
+  description: 'Asks the guest by ACPI, and stops it by force when its grace period is over.',
   options: [
     { flags: '--grace-period <seconds>', description: 'seconds until it is stopped by force' },
     { flags: '--force', description: 'stop at once: the guest does not shut down' },
@@ -12,10 +13,9 @@ export const stopCommand: CommandSpec = {
   ],
   completes: 'vm',
   examples: [
-    [
-      'vmlet stop web',
-      'Shut a VirtualMachine down in the current namespace'.replace('a VirtualMachine', 'the VirtualMachine "web"'),
-    ],
+    ['vmlet stop web', 'ask the guest of "web" to shut down'],
+    ['vmlet stop web --grace-period 5', 'and stop it by force after 5 seconds'],
+    ['vmlet stop web --force', 'as if its power was cut'],
   ],
   load: async () => (await import('./run.ts')).run,
 };

@@ -6,6 +6,6 @@ export const unpauseCommand: CommandSpec = {
   summary: 'Let a paused guest go on',
   options: [{ flags: '--dry-run', description: 'check the request without doing it' }, ...apiOptions],
   completes: 'vmi',
-  examples: [['vmlet unpause web', 'Let a paused guest go on']],
+  examples: [['vmlet unpause web', 'let "web" go on where it was paused']],
   load: async () => (await import('./run.ts')).run,
 };

@@ -1,25 +1,35 @@
 import { version } from '../../../base/version.ts';
 import type { Invocation } from '../../command.ts';
-import { openSession } from '../../session.ts';
+import { printable } from '../../output/printable.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { io, options } = invocation;
-  const found: Record<string, unknown> = { client: { version: version(), node: process.version } };
-  if (options['client'] !== true) {
-    const session = await openSession(invocation);
-    found['server'] = await session.request('GET', '/version');
+  const client = { version: version(), node: process.version };
+  const text = options['output'] === undefined;
+  if (text) {
+    // Before the server is asked: it is of use even when nobody answers.
+    io.out(`Client: vmlet ${client.version} (Node.js ${client.node})\n`);
   }
+  const server = options['client'] === true ? undefined : await serverVersion(invocation);
+  if (text) {
+    if (server !== undefined) {
+      io.out(`Server: ${printable(server.gitVersion)}\n`);
+    }
+    return 0;
+  }
+  const found = server === undefined ? { client } : { client, server };
   if (options['output'] === 'json') {
     io.out(`${JSON.stringify(found, undefined, 2)}\n`);
-  } else if (options['output'] === 'yaml') {
+  } else {
     const { stringify } = await import('yaml');
     io.out(stringify(found));
-  } else {
-    io.out(`Client: vmlet ${version()} (Node.js ${process.version})\n`);
-    const server = found['server'];
-    if (typeof server === 'object' && server !== null && 'gitVersion' in server) {
-      io.out(`Server: ${String(server.gitVersion)}\n`);
-    }
   }
   return 0;
+}
+
+async function serverVersion(invocation: Invocation): Promise<{ readonly gitVersion: string }> {
+  const { openSession } = await import('../../session.ts');
+  const answer = await (await openSession(invocation)).request('GET', '/version');
+  const known = typeof answer === 'object' && answer !== null && 'gitVersion' in answer;
+  return known ? { ...answer, gitVersion: String(answer.gitVersion) } : { gitVersion: 'unknown' };
 }

@@ -18,7 +18,7 @@ Description=vmlet: virtual machines as Kubernetes resources
 After=network.target
 
 [Service]
-ExecStart=${command} up
+ExecStart=${quoted(command)} up
 KillMode=process
 Restart=on-failure
 RestartSec=1
@@ -28,6 +28,15 @@ OOMScoreAdjust=-900
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** A word of a command line in a unit file. Source: systemd.service(5), systemd.syntax(7), systemd.unit(5) on specifiers. */
+function quoted(word: string): string {
+  const escaped = word
+    .replaceAll(/[\\"]/g, '\\$&')
+    .replaceAll('%', '%%')
+    .replaceAll('$', () => '$$');
+  return escaped === word && !/[\s';]/.test(word) ? word : `"${escaped}"`;
 }
 
 export async function run(invocation: Invocation): Promise<number> {
