@@ -56,7 +56,7 @@ const cases: {
     name: 'foreground, blocking dependent',
     object: object({ deletionTimestamp, finalizers: ['foregroundDeletion'] }),
     dependents: [dependent(blocking)],
-    actions: [{ type: 'deleteDependent', dependent: 'dep' }],
+    actions: [],
   },
   {
     name: 'foreground, dependent on its way',
@@ -68,10 +68,7 @@ const cases: {
     name: 'foreground, dependent that does not block',
     object: object({ deletionTimestamp, finalizers: ['foregroundDeletion'] }),
     dependents: [dependent({ ownerReferences: [{ ...reference, uid: 'me' }] })],
-    actions: [
-      { type: 'deleteDependent', dependent: 'dep' },
-      { type: 'removeFinalizer', finalizer: 'foregroundDeletion' },
-    ],
+    actions: [{ type: 'removeFinalizer', finalizer: 'foregroundDeletion' }],
   },
   {
     name: 'foreground, all gone',

@@ -4,7 +4,8 @@
  *   all owners gone                        -> delete the object
  *   some owners gone, some there           -> drop the references to those gone
  *   deleted with finalizer orphan          -> take its references off the dependents, then the finalizer
- *   deleted with foregroundDeletion        -> delete the dependents; when no blocking one is left, the finalizer
+ *   last owners go in the foreground       -> delete the object, too
+ *   deleted with foregroundDeletion        -> when no blocking dependent is left, take off the finalizer
  */
 import type { KubeObject, OwnerReference } from '../../apimachinery/object.ts';
 
@@ -32,7 +33,6 @@ export type Action =
   | { readonly type: 'delete'; readonly propagation: Propagation }
   | { readonly type: 'dropOwners'; readonly uids: readonly string[] }
   | { readonly type: 'disown'; readonly dependent: string; readonly uid: string }
-  | { readonly type: 'deleteDependent'; readonly dependent: string }
   | { readonly type: 'removeFinalizer'; readonly finalizer: string };
 
 export function decide(snapshot: Snapshot): Action[] {
@@ -71,14 +71,12 @@ function orphan({ object, dependents }: Snapshot): Action[] {
   return [...actions, { type: 'removeFinalizer', finalizer: ORPHAN }];
 }
 
+/** The dependents see to themselves, by the state of this owner: one that has another owner must stay. */
 function deleteForeground({ object, dependents }: Snapshot): Action[] {
-  const actions: Action[] = dependents
-    .filter((dependent) => dependent.object.metadata.deletionTimestamp === undefined)
-    .map(({ id }) => ({ type: 'deleteDependent', dependent: id }));
-  const blocking = dependents.some((dependent) =>
+  const blocked = dependents.some((dependent) =>
     (dependent.object.metadata.ownerReferences ?? []).some(
       (reference) => reference.uid === object.metadata.uid && reference.blockOwnerDeletion === true,
     ),
   );
-  return blocking ? actions : [...actions, { type: 'removeFinalizer', finalizer: FOREGROUND }];
+  return blocked ? [] : [{ type: 'removeFinalizer', finalizer: FOREGROUND }];
 }

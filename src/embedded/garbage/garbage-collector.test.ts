@@ -108,3 +108,21 @@ test('orphan: the dependents stay, without their reference', async (t) => {
   const secret = await client.get(secretType, { namespace: 'ns', name: 'stays' });
   assert.deepEqual(secret.metadata.ownerReferences, []);
 });
+
+test('foreground: what another owner still holds stays and holds nothing up', async (t) => {
+  const client = createMemoryClient();
+  const a = await client.create(configMapType, owner('a'));
+  const b = await client.create(configMapType, owner('b'));
+  await client.create(secretType, owned('both', referenceTo(a), referenceTo(b)));
+  await client.create(secretType, owned('only-a', referenceTo(a)));
+  start(t, client);
+  await client.delete(configMapType, { namespace: 'ns', name: 'a' }, { propagationPolicy: 'Foreground' });
+  await gone(client, configMapType, 'a');
+  await gone(client, secretType, 'only-a');
+  const { metadata } = await client.get(secretType, { namespace: 'ns', name: 'both' });
+  assert.equal(metadata.deletionTimestamp, undefined);
+  assert.deepEqual(
+    metadata.ownerReferences?.map(({ uid }) => uid),
+    [b.metadata.uid],
+  );
+});

@@ -8,7 +8,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { startController, type Controller } from '../../client/controller.ts';
 import { startInformer, type Informer } from '../../client/informer.ts';
-import { keyOf, parseKey } from '../../client/object-key.ts';
+import { formatKey, keyOf, parseKey } from '../../client/object-key.ts';
 import { decide, FOREGROUND, type Action, type Dependent, type OwnerState } from './decide.ts';
 
 export interface GarbageCollectorOptions {
@@ -43,6 +43,10 @@ export function startGarbageCollector(options: GarbageCollectorOptions): Control
     const entry = watched.get(id.slice(0, bar));
     const object = entry?.informer.get(parseKey(id.slice(bar + 1)));
     return entry === undefined || object === undefined ? undefined : { type: entry.type, object };
+  };
+  const ownerId = ({ apiVersion, kind, name }: OwnerReference, namespace: string | undefined): string | undefined => {
+    const entry = watched.get(kindId(apiVersion, kind));
+    return entry && `${kindId(apiVersion, kind)}|${formatKey(entry.type.namespaced ? { namespace, name } : { name })}`;
   };
   const dependentsOf = (uid: string): Dependent[] =>
     [...watched].flatMap(([kind, { informer }]) =>
@@ -105,13 +109,10 @@ export function startGarbageCollector(options: GarbageCollectorOptions): Control
         await client.update(type, { ...object, metadata: { ...object.metadata, finalizers } });
         return;
       }
-      case 'disown':
-      case 'deleteDependent': {
+      case 'disown': {
         const dependent = find(action.dependent);
         if (dependent !== undefined) {
-          await (action.type === 'disown'
-            ? disown(dependent.type, dependent.object, [action.uid])
-            : remove(dependent.type, dependent.object, 'Foreground'));
+          await disown(dependent.type, dependent.object, [action.uid]);
         }
       }
     }
@@ -140,7 +141,7 @@ export function startGarbageCollector(options: GarbageCollectorOptions): Control
   for (const [kind, { informer }] of watched) {
     informer.onChange(({ key, object, previous }) => {
       const state = object ?? previous;
-      const references = state?.metadata.ownerReferences ?? [];
+      const references = object?.metadata.ownerReferences ?? [];
       if (object !== undefined && (references.length > 0 || object.metadata.deletionTimestamp !== undefined)) {
         controller.enqueue(`${kind}|${key}`);
       }
@@ -148,14 +149,13 @@ export function startGarbageCollector(options: GarbageCollectorOptions): Control
         for (const { id } of dependentsOf(state?.metadata.uid ?? '')) {
           controller.enqueue(id);
         }
-        // An owner may be waiting for this one.
-        for (const reference of references) {
-          const owner = watched.get(kindId(reference.apiVersion, reference.kind));
-          if (owner !== undefined) {
-            const namespace = owner.type.namespaced ? state?.metadata.namespace : undefined;
-            const ownerKey = namespace === undefined ? reference.name : `${namespace}/${reference.name}`;
-            controller.enqueue(`${kindId(reference.apiVersion, reference.kind)}|${ownerKey}`);
-          }
+      }
+      // An owner may be waiting for this one to go, or to name it no more.
+      for (const reference of previous?.metadata.ownerReferences ?? []) {
+        const id = ownerId(reference, state?.metadata.namespace);
+        const owner = id === undefined ? undefined : find(id)?.object;
+        if (id !== undefined && owner !== undefined && isLeaving(owner)) {
+          controller.enqueue(id);
         }
       }
     });

@@ -116,7 +116,37 @@ test('Pods of another scheduler are left alone', async (t) => {
   const foreign = pod('foreign', '1');
   foreign.spec.schedulerName = 'mine';
   await client.create(podType, foreign);
+  const unnamed = pod('unnamed', '1');
+  unnamed.spec.schedulerName = '';
+  await client.create(podType, unnamed);
   await client.create(podType, pod('ours', '1'));
   await bound(client, 'ours');
+  await bound(client, 'unnamed');
   assert.equal((await podOf(client, 'foreign')).spec.nodeName, undefined);
+});
+
+test('Pods are bound while another binding is still on its way, and none of them twice', async (t) => {
+  const memory = createMemoryClient();
+  memory.seed(nodeType, node);
+  const held = Promise.withResolvers<void>();
+  let calls = 0;
+  const client: KubeClient = {
+    ...memory,
+    async createSubresource(type, key, subresource, body) {
+      calls += 1;
+      if (key.name === 'slow') {
+        await held.promise;
+      }
+      return memory.createSubresource(type, key, subresource, body);
+    },
+  };
+  start(t, client);
+  await client.create(podType, pod('slow', '1'));
+  await client.create(podType, pod('quick', '1'));
+  await client.create(podType, pod('late', '1'));
+  await bound(client, 'quick');
+  assert.equal(await refused(client, 'late'), '0/1 nodes are available: 1 Insufficient cpu.');
+  held.resolve();
+  await bound(client, 'slow');
+  assert.equal(calls, 2);
 });

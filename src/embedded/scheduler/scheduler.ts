@@ -5,6 +5,7 @@
 import { nodeType, podType, type Pod } from '../../apimachinery/core.ts';
 import { isNotFound } from '../../apimachinery/status.ts';
 import { UnsupportedError } from '../../base/errors.ts';
+import { failpoint } from '../../base/failpoint.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { startController, type Controller } from '../../client/controller.ts';
@@ -13,6 +14,8 @@ import { startInformer } from '../../client/informer.ts';
 import { keyOf, parseKey } from '../../client/object-key.ts';
 import { decide } from './decide.ts';
 import { createUsage, hasEnded } from './usage.ts';
+
+const MAX_WRITES = 16;
 
 export interface SchedulerOptions {
   readonly client: KubeClient;
@@ -58,7 +61,7 @@ export function startScheduler(options: SchedulerOptions): Controller {
     (pod.spec.nodeName ?? '') === '' &&
     pod.metadata.deletionTimestamp === undefined &&
     !hasEnded(pod) &&
-    (pod.spec.schedulerName ?? schedulerName) === schedulerName;
+    ['', schedulerName].includes(pod.spec.schedulerName ?? '');
 
   const bind = async (pod: Pod, nodeName: string): Promise<void> => {
     const { name, namespace, uid } = pod.metadata;
@@ -76,6 +79,7 @@ export function startScheduler(options: SchedulerOptions): Controller {
         metadata: { name, namespace, ...(uid === undefined ? {} : { uid }) },
         target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
       });
+      failpoint('pod bound');
     } catch (error) {
       assumed.delete(uid ?? '');
       const current = pods.get(pod.metadata);
@@ -120,8 +124,8 @@ export function startScheduler(options: SchedulerOptions): Controller {
     events.record({ object: pod, type: 'Warning', reason: 'FailedScheduling', message });
   };
 
-  // One at a time: each decision counts on the ones before it.
-  const controller = startController({ name: 'scheduler', reconcile, concurrency: 1, logger, signal });
+  // A decision is booked in the turn in which it is made, so the next one counts on it: only the writes overlap.
+  const controller = startController({ name: 'scheduler', reconcile, concurrency: MAX_WRITES, logger, signal });
   const retryWaiting = (): void => {
     for (const key of waiting) {
       controller.enqueue(key);
