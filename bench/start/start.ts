@@ -204,7 +204,7 @@ async function memoryBesideQemu(): Promise<Record<string, number>> {
   await create(instance, machineManifest(name));
   await waitForPhase(instance, name, 'Running');
   const anonymous = (command: string): number =>
-    sandboxProcesses(command).reduce((sum, pid) => sum + (readMemory(pid)?.anonymousBytes ?? 0), 0) / 1024;
+    sandboxProcesses(instance, command).reduce((sum, pid) => sum + (readMemory(pid)?.anonymousBytes ?? 0), 0) / 1024;
   const result = {
     init: anonymous('init'),
     libvirt: anonymous('libvirtd') + anonymous('virtqemud'),

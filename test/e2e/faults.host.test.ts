@@ -37,10 +37,10 @@ test('a guest survives the restart and the crash of vmlet', { skip, timeout: 240
   const vmi = await waitForPhase(instance, 'survivor', 'Running');
   const address = addresses(vmi)[0] ?? '';
   await fetchFromGuest(address);
-  const [qemu] = sandboxProcesses('qemu-system');
+  const [qemu] = sandboxProcesses(instance, 'qemu-system');
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await instance.stop(signal);
-    assert.deepEqual(sandboxProcesses('qemu-system'), [qemu], `QEMU runs on after ${signal}`);
+    assert.deepEqual(sandboxProcesses(instance, 'qemu-system'), [qemu], `QEMU runs on after ${signal}`);
     assert.match(await fetchFromGuest(address), /Hello/, 'the guest answers while vmlet is away');
     await instance.start();
     const seen = await find(instance, 'survivor');
@@ -57,8 +57,8 @@ test('a killed libvirt daemon comes back and the guest does not notice', { skip,
   await create(instance, machineManifest('daemonless', { graceSeconds: 20 }));
   const vmi = await waitForPhase(instance, 'daemonless', 'Running');
   await fetchFromGuest(addresses(vmi)[0] ?? '');
-  const [qemu] = sandboxProcesses('qemu-system');
-  const daemon = [...sandboxProcesses('libvirtd'), ...sandboxProcesses('virtqemud')][0];
+  const [qemu] = sandboxProcesses(instance, 'qemu-system');
+  const daemon = [...sandboxProcesses(instance, 'libvirtd'), ...sandboxProcesses(instance, 'virtqemud')][0];
   assert.ok(daemon !== undefined);
   process.kill(daemon, 'SIGKILL');
   await remove(instance, 'daemonless');
@@ -79,7 +79,7 @@ test('the death of QEMU is Failed with its reason', { skip, timeout: 120_000 }, 
   const before = traces(instance);
   await create(instance, machineManifest('victim'));
   await waitForPhase(instance, 'victim', 'Running');
-  const [qemu] = sandboxProcesses('qemu-system');
+  const [qemu] = sandboxProcesses(instance, 'qemu-system');
   assert.ok(qemu !== undefined);
   process.kill(qemu, 'SIGKILL');
   const failed = await waitForPhase(instance, 'victim', 'Failed');
@@ -100,7 +100,7 @@ for (const step of startSteps) {
     await instance.ended(60_000);
     await instance.start();
     const vmi = await waitForPhase(instance, 'killed', 'Running');
-    assert.equal(sandboxProcesses('qemu-system').length, 1, 'exactly one QEMU');
+    assert.equal(sandboxProcesses(instance, 'qemu-system').length, 1, 'exactly one QEMU');
     await fetchFromGuest(addresses(vmi)[0] ?? '');
     await remove(instance, 'killed');
     await waitGone(instance, 'killed');
@@ -128,7 +128,7 @@ test('two VMs never share a network namespace', { skip, timeout: 120_000 }, asyn
   await create(instance, machineManifest('two', { binding: 'bridge' }));
   await waitForPhase(instance, 'one', 'Running');
   const bridged = await waitForPhase(instance, 'two', 'Running');
-  const namespaces = sandboxProcesses('qemu-system').map((pid) => readlinkSync(`/proc/${pid}/ns/net`));
+  const namespaces = sandboxProcesses(instance, 'qemu-system').map((pid) => readlinkSync(`/proc/${pid}/ns/net`));
   assert.equal(new Set(namespaces).size, 2);
   assert.match(await fetchFromGuest(addresses(bridged)[0] ?? ''), /Hello/, 'the guest holds the pod address itself');
   await Promise.all(['one', 'two'].map((name) => remove(instance, name)));

@@ -76,7 +76,7 @@ test('from kubectl apply to an answering guest and back, leaving nothing', { ski
   });
 
   await t.test('the sandbox is closed: uid 107, no capability, seccomp, no new privileges', () => {
-    const [qemu] = sandboxProcesses('qemu-system');
+    const [qemu] = sandboxProcesses(instance, 'qemu-system');
     assert.ok(qemu !== undefined);
     const status = run('cat', `/proc/${qemu}/status`);
     assert.match(status, /^Uid:\t107\t107\t107\t107$/m);
@@ -87,7 +87,7 @@ test('from kubectl apply to an answering guest and back, leaving nothing', { ski
   });
 
   await t.test('ip and nft see in the sandbox what was planned', () => {
-    const [qemu] = sandboxProcesses('qemu-system');
+    const [qemu] = sandboxProcesses(instance, 'qemu-system');
     const inside = (...words: string[]): string => run('nsenter', '-t', String(qemu), '-n', ...words);
     const links = (JSON.parse(inside('ip', '-j', '-d', 'link')) as { ifname: string; master?: string }[]).map(
       (link) => link.ifname,

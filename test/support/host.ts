@@ -1,6 +1,6 @@
 /** What the host's own tools see: the tests' view beside vmlet's. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import type { TestInstance } from './instance.ts';
 
 export function run(command: string, ...args: string[]): string {
@@ -9,18 +9,17 @@ export function run(command: string, ...args: string[]): string {
 
 interface Link {
   readonly ifname: string;
-  readonly ifalias?: string;
 }
 
-/** Processes whose PID namespace is not ours and whose command is `name`. */
-export function sandboxProcesses(name: string): number[] {
-  const own = readlinkSync('/proc/self/ns/pid');
+/** Processes named `name` in the sandboxes of this instance, found by their cgroup. */
+export function sandboxProcesses(instance: Pick<TestInstance, 'bridge'>, name: string): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => {
       try {
         return (
-          readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(name) && readlinkSync(`/proc/${pid}/ns/pid`) !== own
+          readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(name) &&
+          readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/vmlet/${instance.bridge}/pod`)
         );
       } catch {
         return false;
@@ -29,10 +28,17 @@ export function sandboxProcesses(name: string): number[] {
     .map(Number);
 }
 
-/** Everything that VMs of this instance leave traces in, as the host's tools list it. */
+/**
+ * Everything that VMs of this instance leave traces in, as the host's own tools list it. Other instances and tests run
+ * beside it, so each kind of thing is looked at where this instance alone puts it.
+ */
 export function traces(instance: TestInstance): string[] {
-  const links = (JSON.parse(run('ip', '-j', 'link')) as Link[]).map((link) => `link ${link.ifname}`);
-  const tables = run('nft', 'list', 'tables').trim().split('\n').filter(Boolean);
+  const links = (JSON.parse(run('ip', '-j', 'link', 'show', 'master', instance.bridge)) as Link[]).map(
+    (link) => `link ${link.ifname}`,
+  );
+  const tables = run('nft', 'list', 'tables')
+    .split('\n')
+    .filter((line) => line.includes(instance.bridge));
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
@@ -41,12 +47,11 @@ export function traces(instance: TestInstance): string[] {
   const files = [`${instance.stateDir}/kubelet/pods`, `${instance.runDir}/netns`, `${instance.runDir}/sandbox/bundles`]
     .filter((directory) => existsSync(directory))
     .flatMap((directory) => readdirSync(directory).map((entry) => `file ${directory}/${entry}`));
-  const cgroups = run('find', '/sys/fs/cgroup', '-type', 'd', '-path', '*vmlet*')
-    .trim()
+  const cgroups = run('find', '/sys/fs/cgroup', '-type', 'd', '-path', `*/vmlet/${instance.bridge}/pod*`)
     .split('\n')
-    .filter((path) => path.includes('/pod'));
-  const processes = ['qemu-system', 'libvirtd', 'virtqemud'].flatMap((name) =>
-    sandboxProcesses(name).map((pid) => `${name} ${pid}`),
+    .filter((path) => path !== '');
+  const processes = ['init', 'qemu-system', 'libvirtd', 'virtqemud'].flatMap((name) =>
+    sandboxProcesses(instance, name).map((pid) => `${name} ${pid}`),
   );
   return [...links, ...tables, ...mounts, ...files, ...cgroups, ...processes].toSorted();
 }

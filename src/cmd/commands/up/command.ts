@@ -22,6 +22,10 @@ export const upCommand: CommandSpec = {
       defaultValue: 'auto',
     },
     {
+      flags: '--local-images <directory>',
+      description: 'where images named oci:, dir: or *-archive: may be (default: local-images in the state directory)',
+    },
+    {
       flags: '--insecure-registry <host...>',
       description: 'registries spoken to without TLS (loopback ones always are)',
     },
