@@ -27,7 +27,7 @@ cd "$work"
 # What dhcpcd may be linked with differs by release (OpenSSL since Debian 13): its libraries and theirs.
 depends_on_libraries() { apt-cache depends "$@" | awk '/^ *Depends: (lib|zlib)[^<>]*$/{print $2}'; }
 mapfile -t direct < <(depends_on_libraries dhcpcd-base)
-mapfile -t userland < <({ printf '%s\n' dhcpcd-base "${direct[@]}"; depends_on_libraries "${direct[@]}"; } | sort -u)
+mapfile -t userland < <({ printf '%s\n' busybox-static dhcpcd-base "${direct[@]}"; depends_on_libraries "${direct[@]}"; } | sort -u)
 apt-get download -q "$kernel" "${userland[@]}" > apt.log 2>&1 || { cat apt.log >&2; exit 1; }
 
 mkdir kernel userland root layer
@@ -39,8 +39,9 @@ done
 
 # --- initramfs
 mkdir -p root/{bin,sbin,etc/acpi/PWRF,proc,sys,dev,modules,cgi,lib64,lib,tmp,usr/lib,usr/sbin,var}
-cp /bin/busybox root/bin/busybox
-for applet in sh; do ln -s busybox "root/bin/$applet"; done
+cp "$(find userland -path '*bin/busybox' -type f)" root/bin/busybox
+busybox=$work/root/bin/busybox
+ln -s busybox root/bin/sh
 install -m 755 "$here/init" root/init
 install -m 755 "$here/udhcpc.script" root/etc/udhcpc.script
 install -m 755 "$here/index.cgi" root/cgi/index.cgi
@@ -77,7 +78,7 @@ for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev vir
   file=$(find kernel -name "$module.ko*" | head -n 1)
   case "$file" in
   *.ko) cp "$file" "root/modules/$module.ko" ;;
-  *.ko.xz) busybox xzcat "$file" > "root/modules/$module.ko" ;;
+  *.ko.xz) "$busybox" xzcat "$file" > "root/modules/$module.ko" ;;
   '') continue ;;
   *) echo "guest/build.sh: no way to unpack the kernel module $file" >&2; exit 1 ;;
   esac
@@ -85,7 +86,7 @@ for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev vir
 done
 
 mkdir -p layer/boot layer/disk
-(cd root && find . | sort | busybox cpio -o -H newc) > layer/boot/initrd 2>/dev/null
+(cd root && find . | sort | "$busybox" cpio -o -H newc) > layer/boot/initrd 2> cpio.log || { cat cpio.log >&2; exit 1; }
 cp kernel/boot/vmlinuz-* layer/boot/vmlinuz
 
 # --- data disk

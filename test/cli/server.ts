@@ -154,7 +154,9 @@ function subresources(requests: string[]) {
     },
     upgrade(request: DelegatedRequest, socket: Duplex, head: Buffer, upgradeRequest: never) {
       const connect = (): Promise<Duplex> =>
-        request.name === 'web' ? Promise.resolve(fakeConsole()) : Promise.reject(badRequest('No serial consoles are present.'));
+        request.name === 'web'
+          ? Promise.resolve(fakeConsole())
+          : Promise.reject(badRequest('No serial consoles are present.'));
       void serveUpgrade(connect, { request: upgradeRequest, socket, head });
     },
   };

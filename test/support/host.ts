@@ -11,7 +11,7 @@ interface Link {
   readonly ifname: string;
 }
 
-/** Processes named `name` in the sandboxes of this instance, found by their cgroup. */
+/** Processes named `name` in the sandboxes of this instance, found by their cgroup. A zombie holds nothing any more. */
 export function sandboxProcesses(instance: Pick<TestInstance, 'bridge'>, name: string): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -19,6 +19,7 @@ export function sandboxProcesses(instance: Pick<TestInstance, 'bridge'>, name: s
       try {
         return (
           readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(name) &&
+          !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')) &&
           readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/vmlet/${instance.bridge}/pod`)
         );
       } catch {

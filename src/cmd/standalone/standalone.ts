@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { podType } from '../../apimachinery/core.ts';
+import { configMapType, leaseType, namespaceType, nodeType, podType, secretType } from '../../apimachinery/core.ts';
 import type { AgentContext } from '../../agent/context.ts';
 import { createNodeSubresources } from '../../agent/node-subresources.ts';
 import { ensureVmNetwork } from '../../agent/network/vm-network.ts';
@@ -44,6 +44,9 @@ import { vmiType } from '../../vm/kinds/virtualmachineinstance/resource.ts';
 import { decideAcceleration } from './emulation.ts';
 import { createLateNode } from './late-node.ts';
 import type { StandaloneSettings } from './settings.ts';
+
+/** Kinds whose objects can own others or be owned. */
+const collectedTypes = [podType, configMapType, secretType, leaseType, namespaceType, nodeType, vmType, vmiType];
 
 export interface Standalone {
   readonly kubeconfig: string;
