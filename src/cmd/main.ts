@@ -3,6 +3,7 @@ import process from 'node:process';
 import { CommanderError } from 'commander';
 import type { CommandSpec, Io } from '../cli/command.ts';
 import { generalCommands, machineCommands } from '../cli/commands/commands.ts';
+import { wantsColor } from '../cli/output/color.ts';
 import { hostCommands } from './commands/commands.ts';
 import { buildProgram } from './program.ts';
 
@@ -30,7 +31,7 @@ const io: Io = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   signal: stop.signal,
-  color: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
+  color: wantsColor(process.stdout, process.env),
 };
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // `vmlet list | head` closes our output: that is no error of ours, and nobody is left to work for.

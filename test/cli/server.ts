@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Duplex } from 'node:stream';
-import { badRequest, conflict, notFound, StatusError } from '../../src/apimachinery/status.ts';
+import { badRequest, conflict, notFound, type StatusError } from '../../src/apimachinery/status.ts';
 import { writeKubeconfig } from '../../src/embedded/apiserver/kubeconfig.ts';
 import { ensureCustomResourceDefinitions } from '../../src/embedded/apiserver/crd/ensure.ts';
 import { startTestServer, type TestServer } from '../../src/embedded/apiserver/test-server.ts';

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../apimachinery/object.ts';
 import { conflict, notFound, unauthorized, unknownPath } from '../../apimachinery/status.ts';
 import { VmletError } from '../../base/errors.ts';
 import type { Io } from '../command.ts';
+import { wantsColor } from './color.ts';
 import { errorText } from './error-text.ts';
 import { printObjects, type TableColumns } from './print-objects.ts';
 import { formatAge, formatTable } from './table.ts';
@@ -26,6 +27,14 @@ test('columns are as wide as their widest cell; empty ones are <none>', () => {
 test('what the API tells cannot command the terminal', () => {
   assert.equal(formatTable(['NAME'], [['a\u001b[2Jb\nc\u009b']]), 'NAME\na?[2Jb?c?\n');
   assert.equal(errorText(new VmletError('X', 'one\u001b]0;x\u0007\ntwo\n')), 'one?]0;x?\ntwo');
+});
+
+test('colours only on a terminal that has them, and never with NO_COLOR', () => {
+  assert.equal(wantsColor({ isTTY: true }, {}), true);
+  assert.equal(wantsColor({}, {}), false);
+  assert.equal(wantsColor({ isTTY: true }, { NO_COLOR: '1' }), false);
+  assert.equal(wantsColor({ isTTY: true }, { NO_COLOR: '' }), true);
+  assert.equal(wantsColor({ isTTY: true }, { TERM: 'dumb' }), false);
 });
 
 test('age in the unit that says most', () => {

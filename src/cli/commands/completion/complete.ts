@@ -4,7 +4,6 @@ import type { KubeObject, ResourceType } from '../../../apimachinery/object.ts';
 import { vmType } from '../../../vm/kinds/virtualmachine/resource.ts';
 import { vmiType } from '../../../vm/kinds/virtualmachineinstance/resource.ts';
 import type { CommandSpec, Io, OptionSpec } from '../../command.ts';
-import { openSession } from '../../session.ts';
 
 /** A person waits for the Tab key. */
 const timeoutMs = 2000;
@@ -91,6 +90,7 @@ function takesValue(option: OptionSpec): boolean {
 }
 
 async function objectNames(type: ResourceType, line: Line, io: Io): Promise<string[]> {
+  const { openSession } = await import('../../session.ts');
   const signal = AbortSignal.any([io.signal, AbortSignal.timeout(timeoutMs)]);
   const session = await openSession({ arguments: [], options: line.options, io: { ...io, signal } });
   const scope = type.namespaced ? { namespace: session.namespace } : {};

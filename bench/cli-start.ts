@@ -1,0 +1,52 @@
+/**
+ * How long a command takes from exec to exit: what a person waits for. Beside it a Node.js that does nothing, alternating
+ * in one run, as the part that is not ours. Prints one JSON object; times are medians and 90th percentiles in milliseconds.
+ *
+ *   node bench/cli-start.ts [rounds]
+ */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const rounds = Number(process.argv[2] ?? 15);
+const vmlet = fileURLToPath(new URL('../bin/vmlet', import.meta.url));
+const budgetMs = 150;
+
+const commands: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  'node -e 0': [process.execPath, '-e', '0'],
+  'vmlet --help': [vmlet, '--help'],
+  'vmlet version --client': [vmlet, 'version', '--client'],
+  'vmlet __complete st': [vmlet, '__complete', 'st'],
+};
+
+function measure([command, ...words]: readonly [string, ...string[]]): number {
+  const started = performance.now();
+  const { status, stderr } = spawnSync(command, words, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 30_000 });
+  if (status !== 0) {
+    throw new Error(`${command} ${words.join(' ')} ended with ${status}: ${stderr.toString()}`);
+  }
+  return performance.now() - started;
+}
+
+const times = new Map(Object.keys(commands).map((name): [string, number[]] => [name, []]));
+// The first round fills the code cache and does not count.
+for (let round = -1; round < rounds; round++) {
+  for (const [name, command] of Object.entries(commands)) {
+    const elapsedMs = measure(command);
+    if (round >= 0) {
+      times.get(name)?.push(elapsedMs);
+    }
+  }
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 10) / 10;
+}
+
+const results = Object.fromEntries(
+  [...times].map(([name, values]) => [name, { medianMs: quantile(values, 0.5), p90Ms: quantile(values, 0.9) }]),
+);
+const withinBudget = ['vmlet --help', 'vmlet version --client'].every(
+  (name) => (results[name]?.medianMs ?? Infinity) <= budgetMs,
+);
+process.stdout.write(`${JSON.stringify({ rounds, budgetMs, withinBudget, results }, undefined, 2)}\n`);
