@@ -28,7 +28,7 @@ cd "$work"
 depends_on_libraries() { apt-cache depends "$@" | awk '/^ *Depends: (lib|zlib)[^<>]*$/{print $2}'; }
 mapfile -t direct < <(depends_on_libraries dhcpcd-base)
 mapfile -t userland < <({ printf '%s\n' busybox-static dhcpcd-base "${direct[@]}"; depends_on_libraries "${direct[@]}"; } | sort -u)
-apt-get download -q "$kernel" "${userland[@]}" > apt.log 2>&1 || { cat apt.log >&2; exit 1; }
+apt-get download -q -o APT::Sandbox::User=root "$kernel" "${userland[@]}" > apt.log 2>&1 || { cat apt.log >&2; exit 1; }
 
 mkdir kernel userland root layer
 # Modules are below /lib up to Debian 12 and below /usr/lib since.

