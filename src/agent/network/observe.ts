@@ -4,7 +4,9 @@ import { inNetworkNamespace } from '../../linux/namespace/namespace.ts';
 import { dumpTable } from '../../linux/nftables/dump.ts';
 import type { TableRef } from '../../linux/nftables/types.ts';
 import { listAddresses } from '../../linux/rtnetlink/addresses/addresses.ts';
+import type { Address } from '../../linux/rtnetlink/addresses/types.ts';
 import { listLinks } from '../../linux/rtnetlink/links/links.ts';
+import type { Link } from '../../linux/rtnetlink/links/types.ts';
 import { listRoutes } from '../../linux/rtnetlink/routes/routes.ts';
 import { readSysctl } from '../../linux/sysctl/sysctl.ts';
 import { isGlobal } from '../../vm/bindings/address.ts';
@@ -17,21 +19,32 @@ import type { NetworkSession } from './session.ts';
 const RT_TABLE_MAIN = 254;
 const IFA_F_TEMPORARY = 0x01;
 
+/** What of the kernel's answers both views below are made of. */
+export interface LinkDump {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+}
+
+/** Throws KernelError. */
+export function dumpLinks(session: NetworkSession): LinkDump {
+  return { links: listLinks(session.route), addresses: listAddresses(session.route) };
+}
+
 /** `sysctlKeys` and `table` say what beside links is of interest. Throws KernelError. */
 export function observeNetwork(
   session: NetworkSession,
+  dump: LinkDump,
   want: { readonly sysctlKeys: readonly string[]; readonly table: TableRef | undefined },
 ): ObservedNetwork {
   return {
-    links: observeLinks(session),
+    links: observeLinks(dump),
     sysctls: observeSysctls(session, want.sysctlKeys),
     table: want.table === undefined ? undefined : dumpTable(session.netfilter, want.table),
   };
 }
 
-export function observeLinks(session: NetworkSession): ReadonlyMap<string, ObservedLink> {
-  const links = listLinks(session.route);
-  const addresses = listAddresses(session.route);
+/** By name. */
+export function observeLinks({ links, addresses }: LinkDump): ReadonlyMap<string, ObservedLink> {
   const nameByIndex = new Map(links.map(({ index, name }) => [index, name]));
   return new Map(
     links.map((link) => [
@@ -77,8 +90,8 @@ export function observeSysctls(session: NetworkSession, keys: readonly string[])
  * The facts of a pod NIC: as it is, or, once bridge binding has taken it over, as noted on it. Throws VmletError
  * `LinkMissing` when the pod has no such interface.
  */
-export function observePodNic(session: NetworkSession, name: string): PodNic {
-  const links = listLinks(session.route);
+export function observePodNic(session: NetworkSession, dump: LinkDump, name: string): PodNic {
+  const { links } = dump;
   const noted = parsePodNic(links.find((link) => link.name === renamedNicName(name))?.alias);
   if (noted !== undefined) {
     return noted;
@@ -92,7 +105,7 @@ export function observePodNic(session: NetworkSession, name: string): PodNic {
   if (early !== undefined) {
     return early;
   }
-  const addresses = listAddresses(session.route, { linkIndex: link.index })
+  const addresses = dump.addresses
     .filter(
       (entry) => entry.linkIndex === link.index && (entry.family === 'ip' || (entry.flags & IFA_F_TEMPORARY) === 0),
     )

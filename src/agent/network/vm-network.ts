@@ -10,9 +10,9 @@ import type { BindingOutput, BoundInterface, DesiredSysctl, PodNic } from '../..
 import type { Interface } from '../../vm/kinds/virtualmachineinstance/device-types.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 import { applyNetworkOps } from './apply.ts';
-import { type DesiredNetwork, type NetworkOp, type ObservedLink, describeOp } from './model.ts';
+import { type DesiredNetwork, type NetworkOp, type ObservedLink, type ObservedNetwork, describeOp } from './model.ts';
 import { compileTable } from './nat-table.ts';
-import { observeLinks, observeNetwork, observePodNic, observeSysctls } from './observe.ts';
+import { dumpLinks, type LinkDump, observeLinks, observeNetwork, observePodNic, observeSysctls } from './observe.ts';
 import { planNetwork, planNetworkRemoval } from './plan.ts';
 import { type NetworkSession, openNetworkSession } from './session.ts';
 
@@ -36,8 +36,8 @@ const RT_TABLE_MAIN = 254;
  */
 export function ensureVmNetwork(vmi: VirtualMachineInstance, netns: Fd): VmNetwork {
   using session = openNetworkSession(netns);
-  const { desired, interfaces } = desireNetwork(vmi, session);
-  const ops = planNetwork(desired, observe(session, desired));
+  const { desired, observed, interfaces } = survey(vmi, session);
+  const ops = planNetwork(desired, observed);
   applyNetworkOps(session, ops);
   return { interfaces, steps: ops.map(describeOp) };
 }
@@ -45,15 +45,15 @@ export function ensureVmNetwork(vmi: VirtualMachineInstance, netns: Fd): VmNetwo
 /** The steps that `ensureVmNetwork` would take now; none are taken. */
 export function planVmNetwork(vmi: VirtualMachineInstance, netns: Fd): NetworkOp[] {
   using session = openNetworkSession(netns);
-  const { desired } = desireNetwork(vmi, session);
-  return planNetwork(desired, observe(session, desired));
+  const { desired, observed } = survey(vmi, session);
+  return planNetwork(desired, observed);
 }
 
 /** Takes the VM's links and NAT away and gives the pod NIC back as it was. Foreign links stay. */
 export function removeVmNetwork(vmi: VirtualMachineInstance, netns: Fd): void {
   using session = openNetworkSession(netns);
-  const { desired } = desireNetwork(vmi, session);
-  applyNetworkOps(session, planNetworkRemoval(desired, observe(session, desired)));
+  const { desired, observed } = survey(vmi, session);
+  applyNetworkOps(session, planNetworkRemoval(desired, observed));
 }
 
 /** The sandbox's network as lines for people, nftables rules with their counters. */
@@ -65,7 +65,7 @@ export function inspectVmNetwork(netns: Fd): {
   readonly nftables: string[];
 } {
   using session = openNetworkSession(netns);
-  const links = [...observeLinks(session).values()];
+  const links = [...observeLinks(dumpLinks(session)).values()];
   const nameOf = (index: number | undefined): string => links.find((link) => link.index === index)?.name ?? '?';
   const sysctls = observeSysctls(session, [
     'net/ipv4/ip_forward',
@@ -96,13 +96,25 @@ function formatLink(link: ObservedLink): string {
   return [...words, ...(link.master === undefined ? [] : [`port of ${link.master}`])].join(' ');
 }
 
-function observe(session: NetworkSession, desired: DesiredNetwork): ReturnType<typeof observeNetwork> {
-  return observeNetwork(session, { sysctlKeys: desired.sysctls.map(({ key }) => key), table: desired.table });
+/** What is wanted and what is there, from one look at the links. */
+function survey(
+  vmi: VirtualMachineInstance,
+  session: NetworkSession,
+): {
+  readonly desired: DesiredNetwork;
+  readonly observed: ObservedNetwork;
+  readonly interfaces: readonly BoundInterface[];
+} {
+  const dump = dumpLinks(session);
+  const { desired, interfaces } = desireNetwork(vmi, session, dump);
+  const sysctlKeys = desired.sysctls.map(({ key }) => key);
+  return { desired, observed: observeNetwork(session, dump, { sysctlKeys, table: desired.table }), interfaces };
 }
 
 function desireNetwork(
   vmi: VirtualMachineInstance,
   session: NetworkSession,
+  dump: LinkDump,
 ): { readonly desired: DesiredNetwork; readonly interfaces: readonly BoundInterface[] } {
   const { networks = [], domain } = vmi.spec;
   const vmiUid = vmi.metadata.uid ?? '';
@@ -119,7 +131,7 @@ function desireNetwork(
     if (network.pod === undefined) {
       throw new UnsupportedError(`network ${network.name}: only the pod network is supported`);
     }
-    const podNic = observePodNic(session, podInterfaceName({ name: network.name, isPrimary: true }));
+    const podNic = observePodNic(session, dump, podInterfaceName({ name: network.name, isPrimary: true }));
     podNics.push(podNic);
     const queues = queuesOf(vmi, iface);
     outputs.push(bindingOf(iface).desired({ vmiUid, interface: iface, network, podNic, index, queues }));
