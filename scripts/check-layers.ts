@@ -1,6 +1,5 @@
 /** Fails when a source file imports from a layer above its own. The table is docs/architecture.md's picture as data. */
-import { readFileSync } from 'node:fs';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
 /** Layer -> the layers it may import besides itself. */

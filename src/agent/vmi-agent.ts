@@ -17,9 +17,6 @@ import { Machine } from './machine/machine.ts';
 import { observeRunning } from './machine/running-facts.ts';
 import { endedStatus, failedSyncStatus, runningStatus, sameStatus } from './machine/status.ts';
 
-
-
-
 export interface VmiAgent {
   readonly ready: Promise<void>;
   /** The machine of a VMI that runs here; throws a VmletError `NotRunningHere` otherwise. */
@@ -86,7 +83,12 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
         await required(machine).shutdown(vmi);
         break;
       case 'destroy':
-        context.events.record({ object: vmi, type: 'Warning', reason: 'Stopped', message: `stopped by force: ${action.why}` });
+        context.events.record({
+          object: vmi,
+          type: 'Warning',
+          reason: 'Stopped',
+          message: `stopped by force: ${action.why}`,
+        });
         await required(machine).destroy(vmi);
         return { requeueAfterMs: 0 };
       case 'publishEnded': {
@@ -108,10 +110,16 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
   function podOf(vmi: VirtualMachineInstance): Pod | undefined {
     return pods
       .byIndex('vmi', vmi.metadata.uid ?? '')
-      .find((pod) => pod.metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === vmi.metadata.uid));
+      .find((pod) =>
+        pod.metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === vmi.metadata.uid),
+      );
   }
 
-  async function machineFor(key: string, vmi: VirtualMachineInstance, pod: Pod | undefined): Promise<Machine | undefined> {
+  async function machineFor(
+    key: string,
+    vmi: VirtualMachineInstance,
+    pod: Pod | undefined,
+  ): Promise<Machine | undefined> {
     const existing = machines.get(key);
     if (pod?.metadata.uid === undefined) {
       return existing;
@@ -172,7 +180,11 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
     }
     const { namespace, name, resourceVersion } = vmi.metadata;
     try {
-      await client.patch(vmiType, { namespace, name }, { type: 'merge', body: { metadata: { resourceVersion }, status } });
+      await client.patch(
+        vmiType,
+        { namespace, name },
+        { type: 'merge', body: { metadata: { resourceVersion }, status } },
+      );
     } catch (error) {
       if (!isNotFound(error)) {
         throw error;
@@ -218,4 +230,3 @@ function required(machine: Machine | undefined): Machine {
 function describe(object: KubeObject): string {
   return `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`;
 }
-

@@ -54,7 +54,10 @@ export function missingForHostTests(): string | undefined {
   return undefined;
 }
 
-export async function startInstance(t: Pick<TestContext, 'after'>, options: readonly string[] = []): Promise<TestInstance> {
+export async function startInstance(
+  t: Pick<TestContext, 'after'>,
+  options: readonly string[] = [],
+): Promise<TestInstance> {
   const index = instances++;
   const base = mkdtempSync(join(tmpdir(), 'vmlet-test-'));
   const stateDir = join(base, 'state');

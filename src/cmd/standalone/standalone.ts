@@ -156,7 +156,7 @@ export async function startStandalone(options: {
     client,
     logger: logger.child({ name: 'garbage' }),
     signal,
-    types: [podType, vmType, vmiType],
+    types: collectedTypes,
   });
 
   const vms = startInformer(client, vmType, { signal, logger });
