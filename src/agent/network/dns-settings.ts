@@ -39,7 +39,7 @@ export function readDnsSettings(paths: readonly string[] = [RESOLV_CONF, UPSTREA
   let settings: DnsSettings = { servers: [], searches: [] };
   for (const path of paths) {
     const found = parseResolvConf(readIfPresent(path));
-    settings = { ...found, searches: found.searches.length > 0 ? found.searches : settings.searches };
+    settings = found.searches.length > 0 ? found : { ...settings, servers: found.servers };
     if (settings.servers.length > 0) {
       return settings;
     }

@@ -2,7 +2,7 @@
  * The nftables table of masquerade binding, after KubeVirt's (pkg/network/setup/netpod/masquerade):
  *
  *   prerouting   from the pod NIC, or from the guest to the pod's own address -> KUBEVIRT_PREINBOUND: dnat to the guest
- *   output       to loopback -> dnat to the guest
+ *   output       to 127.0.0.1 -> dnat to the guest
  *   postrouting  from the guest -> masquerade; to the bridge -> KUBEVIRT_POSTINBOUND: loopback source becomes the gateway
  */
 import type { DesiredRule, DesiredTable, RuleMatch } from '../types.ts';
@@ -13,6 +13,7 @@ const POSTINBOUND = 'KUBEVIRT_POSTINBOUND';
 /** NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC. */
 const DSTNAT_PRIORITY = -100;
 const SRCNAT_PRIORITY = 100;
+const LOOPBACK = '127.0.0.1';
 
 export interface GuestNet {
   readonly family: 4 | 6;
@@ -82,18 +83,23 @@ export function masqueradeTable(options: {
 
 function guestRules(net: GuestNet, ports: readonly RuleMatch[]): DesiredRule[] {
   const { family, guest, gateway } = net;
-  const loopback = family === 4 ? '127.0.0.1' : '::1';
+  const inbound = ports.map((port): DesiredRule => ({
+    chain: PREINBOUND,
+    match: { family, ...port },
+    action: { kind: 'dnat', to: guest },
+  }));
+  if (family === 6) {
+    // IPv6 has no route_localnet: answers for ::1 that come over the bridge are dropped. Without rules a connection to
+    // the sandbox's ::1 is refused at once, with them (as in KubeVirt) it hangs.
+    return inbound;
+  }
   return [
-    ...ports.map((port): DesiredRule => ({
-      chain: PREINBOUND,
-      match: { family, ...port },
-      action: { kind: 'dnat', to: guest },
-    })),
+    ...inbound,
     ...ports.map((port): DesiredRule => ({
       chain: 'output',
-      match: { family, daddr: loopback, ...port },
+      match: { family, daddr: LOOPBACK, ...port },
       action: { kind: 'dnat', to: guest },
     })),
-    { chain: POSTINBOUND, match: { family, saddr: loopback }, action: { kind: 'snat', to: gateway } },
+    { chain: POSTINBOUND, match: { family, saddr: LOOPBACK }, action: { kind: 'snat', to: gateway } },
   ];
 }
