@@ -271,6 +271,18 @@ describe('requests', () => {
     await assert.rejects(transport.openWebSocket('/', 'plain.kubevirt.io'), { code: 'Cancelled' });
   });
 
+  test('many at once on one signal raise no warning', async (t) => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): number => warnings.push(warning);
+    process.on('warning', onWarning);
+    t.after(() => process.off('warning', onWarning));
+    const port = await serve(t, (_request, response) => response.end('{}'));
+    const transport = createTransport(endpoint(port), { signal: new AbortController().signal });
+    await Promise.all(Array.from({ length: 50 }, () => transport.request({ method: 'GET', path: '/' })));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(warnings, []);
+  });
+
   test('a GET on a kept connection that the server had closed is sent again', async (t) => {
     let count = 0;
     const transport = await open(t, (request, response) => {

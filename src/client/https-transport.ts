@@ -144,7 +144,7 @@ export function createTransport(
 
     async *stream(path, ownSignal) {
       const signals = [ownSignal, options.signal].filter((signal) => signal !== undefined);
-      const signal = signals.length === 0 ? undefined : AbortSignal.any(signals);
+      const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
       let response: IncomingMessage | undefined;
       try {
         response = await send({ method: 'GET', path }, signal);
