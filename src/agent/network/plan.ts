@@ -55,9 +55,9 @@ export function planNetwork(desired: DesiredNetwork, observed: ObservedNetwork):
     }
   }
   ops.push(...inOrderOfMasters(configure, desired.links));
-  for (const { key, value } of desired.sysctls) {
+  for (const { key, value, ifPresent } of desired.sysctls) {
     const before = observed.sysctls.get(key);
-    if (before !== value) {
+    if (before !== value && (before !== undefined || ifPresent !== true)) {
       ops.push({ kind: 'set-sysctl', key, value, before });
     }
   }

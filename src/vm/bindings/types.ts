@@ -59,6 +59,8 @@ export interface DesiredSysctl {
   /** Path under /proc/sys with slashes, as link names may hold dots: `net/ipv4/ip_forward`. */
   readonly key: string;
   readonly value: string;
+  /** Only where the kernel has it: a setting of a module that may not be loaded. */
+  readonly ifPresent?: true;
 }
 
 export interface RuleMatch {

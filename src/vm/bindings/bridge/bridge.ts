@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { addressOf, isFamily, isGlobal, prefixLengthOf } from '../address.ts';
+import { withoutBridgeNetfilter } from '../bridge-netfilter.ts';
 import { dhcpOptionFacts } from '../dhcp-options.ts';
 import { bridgeName, renamedNicName, TAP_OWNER, tapName } from '../names.ts';
 import type { BindingInput, BindingOutput, DesiredLink, DesiredSysctl, Route } from '../types.ts';
@@ -114,5 +115,5 @@ function sysctls(net: { bridge: string; nic: string; tap: string; hasV4: boolean
     key: `net/ipv6/conf/${link}/disable_ipv6`,
     value: '1',
   }));
-  return [...quiet, ...silent];
+  return [...withoutBridgeNetfilter, ...quiet, ...silent];
 }

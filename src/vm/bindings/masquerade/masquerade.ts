@@ -8,6 +8,7 @@
  * reaches its own pod address (hairpin); the guest cannot reach the sandbox's loopback through route_localnet.
  */
 import { addressOf, isFamily, isGlobal, nthAddress, prefixLengthOf } from '../address.ts';
+import { withoutBridgeNetfilter } from '../bridge-netfilter.ts';
 import { dhcpOptionFacts } from '../dhcp-options.ts';
 import { bridgeName, TAP_OWNER, tapName } from '../names.ts';
 import type { BindingInput, BindingOutput, DesiredLink, DesiredSysctl } from '../types.ts';
@@ -120,5 +121,5 @@ function sysctls(net: { bridge: string; tap: string; hasV4: boolean; hasV6: bool
     // Otherwise the bridge port would speak to the guest with an address of its own.
     { key: `net/ipv6/conf/${net.tap}/disable_ipv6`, value: '1' },
   ];
-  return [...(net.hasV4 ? v4 : []), ...(net.hasV6 ? v6 : [])];
+  return [...withoutBridgeNetfilter, ...(net.hasV4 ? v4 : []), ...(net.hasV6 ? v6 : [])];
 }
