@@ -149,7 +149,9 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
       return { kind: 'gone', exitCode: terminated?.exitCode, message: terminated?.message ?? pod?.status?.message };
     }
     const domain: DomainObservation | undefined = await machine.observe(vmi);
-    return domain === undefined ? { kind: 'unreachable' } : { kind: 'ready', domain };
+    return domain === undefined
+      ? { kind: 'unreachable', forMs: machine.unreachableForMs() }
+      : { kind: 'ready', domain };
   }
 
   async function start(vmi: VirtualMachineInstance, machine: Machine, startSignal: AbortSignal): Promise<void> {

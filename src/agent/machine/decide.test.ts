@@ -42,7 +42,7 @@ const cases: Case[] = [
   ['a failed start is tried again', { sandbox: ready('shutoff', 'failed') }, 'start'],
   ['running', { sandbox: ready('running', 'booted') }, 'publishRunning'],
   ['paused by the user stays', { sandbox: ready('paused', 'user'), vmi: vmi({ phase: 'Running' }) }, 'publishRunning'],
-  ['libvirt does not answer', { sandbox: { kind: 'unreachable' } }, 'waitForSandbox'],
+  ['libvirt does not answer', { sandbox: { kind: 'unreachable', forMs: 0 } }, 'waitForSandbox'],
   [
     'guest shut down',
     { sandbox: ready('shutoff', 'shutdown'), vmi: vmi({ phase: 'Running' }) },

@@ -20,8 +20,8 @@ export interface DomainObservation {
 export type SandboxObservation =
   /** No Pod, or it ended; `exitCode` is the init's, where the Pod tells one. */
   | { readonly kind: 'gone'; readonly exitCode?: number | undefined; readonly message?: string | undefined }
-  /** The Pod exists but libvirt does not answer (yet, or again). */
-  | { readonly kind: 'unreachable' }
+  /** The Pod exists but libvirt does not answer (yet, or again), for so long already. */
+  | { readonly kind: 'unreachable'; readonly forMs: number }
   | { readonly kind: 'ready'; readonly domain: DomainObservation };
 
 export interface MachineSnapshot {
@@ -43,7 +43,7 @@ export type MachineAction =
       readonly reason: string;
       readonly message: string;
     }
-  | { readonly kind: 'waitForSandbox'; readonly afterMs: number }
+  | { readonly kind: 'waitForSandbox' }
   | { readonly kind: 'none' };
 
 export interface MachineDecision {
@@ -55,7 +55,11 @@ export interface MachineDecision {
 export const defaultGraceSeconds = 30;
 /** A guest can miss the ACPI button while it boots, so the request is repeated (KubeVirt's interval). */
 export const shutdownRepeatMs = 5000;
-const sandboxRetryMs = 500;
+/**
+ * A daemon is up some 30 ms after its sandbox, and that wait is part of every start: looked at often at first, then ever less.
+ * A look is one connect(2) that fails at once.
+ */
+const sandboxRetry = { firstMs: 3, share: 0.1, longestMs: 500 } as const;
 
 export function isFinalPhase(phase: VmiPhase | undefined): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
@@ -70,10 +74,15 @@ export function decide(snapshot: MachineSnapshot): MachineDecision {
     case 'gone':
       return { action: endedWithSandbox(vmi, sandbox) };
     case 'unreachable':
-      return { action: { kind: 'waitForSandbox', afterMs: sandboxRetryMs }, againAfterMs: sandboxRetryMs };
+      return { action: { kind: 'waitForSandbox' }, againAfterMs: sandboxRetryMs(sandbox.forMs) };
     case 'ready':
       return decideByDomain(snapshot, sandbox.domain);
   }
+}
+
+function sandboxRetryMs(unreachableForMs: number): number {
+  const { firstMs, share, longestMs } = sandboxRetry;
+  return Math.min(longestMs, Math.max(firstMs, unreachableForMs * share));
 }
 
 function decideByDomain(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {

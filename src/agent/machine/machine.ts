@@ -37,6 +37,7 @@ export class Machine {
   #network: VmNetwork | undefined;
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
+  #unreachableSinceMs: number | undefined;
   shutdownAskedAtMs: number | undefined;
 
   constructor(options: { context: AgentContext; podUid: string; logger: Logger; onChange: () => void }) {
@@ -70,6 +71,11 @@ export class Machine {
     }
     const domain = await this.#domain(link, vmi);
     return domain === undefined ? { state: 'absent', reason: 'unknown' } : link.connection.domainState(domain);
+  }
+
+  /** How long libvirt has not been answering by now; 0 while it does. */
+  unreachableForMs(): number {
+    return this.#unreachableSinceMs === undefined ? 0 : performance.now() - this.#unreachableSinceMs;
   }
 
   /** The live definition, as libvirt has it; read once per connection. */
@@ -202,9 +208,11 @@ export class Machine {
         this.#onChange();
       });
       this.#link = link;
+      this.#unreachableSinceMs = undefined;
       return link;
     } catch (error) {
       if (['ENOENT', 'ECONNREFUSED', 'ConnectionClosed', 'ECONNRESET'].includes(errorCode(error))) {
+        this.#unreachableSinceMs ??= performance.now();
         return undefined;
       }
       throw error;
