@@ -118,6 +118,7 @@ export class Machine {
     const { context } = this;
     const network = await this.serve(vmi);
     context.step(vmi, 'network up');
+    context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });
     const xml = await prepareMachine({ context, podUid: this.#podUid, vmi, link, network });
     context.step(vmi, 'disks ready');
     const domain = await link.connection.defineDomain(xml, 0, { signal });
@@ -250,4 +251,14 @@ export class Machine {
     }
     return domain;
   }
+}
+
+/** `tap0 on bridge k6t-eth0, masquerade from 10.114.0.2 fd76::2 to 10.0.2.2/24 fd10:0:2::2/120`. */
+function describeNetwork(network: VmNetwork): string {
+  return network.interfaces
+    .map(
+      (nic) =>
+        `${nic.tap} on bridge ${nic.bridge}, ${nic.binding} from ${nic.podAddresses.join(' ')} to ${nic.guestAddresses.join(' ')}`,
+    )
+    .join('; ');
 }
