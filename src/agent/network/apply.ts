@@ -4,10 +4,10 @@ import { errorCode } from '../../base/errors.ts';
 import { inNetworkNamespace } from '../../linux/namespace/namespace.ts';
 import { commitBatch, createTableRequests, deleteTableRequest } from '../../linux/nftables/batch.ts';
 import type { NetlinkSocket } from '../../linux/netlink/socket.ts';
-import { addAddress, deleteAddress } from '../../linux/rtnetlink/addresses/addresses.ts';
+import { deleteAddress, replaceAddress } from '../../linux/rtnetlink/addresses/addresses.ts';
 import { createBridge, createLink, deleteLinkIfPresent, getLink, setLink } from '../../linux/rtnetlink/links/links.ts';
 import type { Link } from '../../linux/rtnetlink/links/types.ts';
-import { addRoute } from '../../linux/rtnetlink/routes/routes.ts';
+import { replaceRoute } from '../../linux/rtnetlink/routes/routes.ts';
 import { writeSysctl } from '../../linux/sysctl/sysctl.ts';
 import { createTap } from '../../linux/tap/tap.ts';
 import { isFamily } from '../../vm/bindings/address.ts';
@@ -68,7 +68,6 @@ function applyOne(
           ? createDummy(route, base)
           : // A VM's bridge is a stub without loops: ports forward at once, multicast reaches the guest unasked.
             createBridge(route, { ...base, bridge: { multicastSnooping: false } });
-      setLink(route, { index: link.index }, { alias: op.mark });
       indexes.set(op.link, link.index);
       break;
     }
@@ -83,7 +82,6 @@ function applyOne(
           persist: true,
         }).close(),
       );
-      setLink(route, { index: indexOf(op.link) }, { alias: op.mark });
       break;
     case 'set-link': {
       const { macAddress, mtu, up, master, learning } = op.changes;
@@ -108,7 +106,8 @@ function applyOne(
       indexes.delete(op.link);
       break;
     case 'add-address':
-      addAddress(route, {
+      // Replaced, not added: a removal that was cut off may have been here.
+      replaceAddress(route, {
         linkIndex: indexOf(op.link),
         address: op.address,
         // Given by us to links that only we and the guest see.
@@ -127,7 +126,7 @@ function applyOne(
       }
       break;
     case 'add-route':
-      addRoute(route, { linkIndex: indexOf(op.link), destination: op.destination, gateway: op.gateway });
+      replaceRoute(route, { linkIndex: indexOf(op.link), destination: op.destination, gateway: op.gateway });
       break;
     case 'set-sysctl':
       inNetworkNamespace(session.netns, () => writeSysctl(op.key, op.value));

@@ -26,6 +26,8 @@ export interface ObservedLink {
   readonly alias: string | undefined;
   /** As a bridge port; undefined when the kernel did not say. */
   readonly learning: boolean | undefined;
+  /** Of a TAP: who may open it. */
+  readonly tapOwner: Owner | undefined;
   /** CIDR, all scopes. */
   readonly addresses: readonly string[];
 }
@@ -52,20 +54,17 @@ export type NetworkOp =
       readonly kind: 'create-bridge';
       readonly link: string;
       readonly macAddress: string | undefined;
-      readonly mark: string;
     }
   | {
       readonly kind: 'create-dummy';
       readonly link: string;
       readonly macAddress: string | undefined;
-      readonly mark: string;
     }
   | {
       readonly kind: 'create-tap';
       readonly link: string;
       readonly owner: Owner;
       readonly queues: number;
-      readonly mark: string;
     }
   | { readonly kind: 'set-link'; readonly link: string; readonly changes: LinkChanges }
   | { readonly kind: 'delete-link'; readonly link: string }

@@ -60,6 +60,7 @@ export function observeLinks({ links, addresses }: LinkDump): ReadonlyMap<string
         master: link.master === undefined ? undefined : nameByIndex.get(link.master),
         alias: link.alias,
         learning: link.bridgePort?.learning,
+        tapOwner: link.tun && { uid: link.tun.owner ?? 0, gid: link.tun.group ?? 0 },
         addresses: addresses
           .filter(({ linkIndex }) => linkIndex === link.index)
           .map(({ address, prefixLength }) => `${address}/${prefixLength}`),

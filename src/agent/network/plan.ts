@@ -33,9 +33,12 @@ export function planNetwork(desired: DesiredNetwork, observed: ObservedNetwork):
   for (const want of desired.links) {
     const found = links.get(want.name);
     if (found === undefined) {
-      ops.push(create(want, desired.mark));
-    } else if (want.kind !== 'adopted') {
-      requireOurs(found, want, desired.mark);
+      ops.push(create(want), { kind: 'set-alias', link: want.name, alias: desired.mark });
+    } else if (want.kind !== 'adopted' && found.alias !== desired.mark) {
+      requireHalfMade(found, want);
+      ops.push({ kind: 'set-alias', link: want.name, alias: desired.mark });
+    } else if (!KERNEL_KINDS[want.kind].includes(found.kind ?? '') && want.kind !== 'adopted') {
+      throw inTheWay(found);
     }
     const wiring = wiringChanges(want, found);
     if (Object.keys(wiring).length > 0) {
@@ -76,18 +79,28 @@ export function planNetworkRemoval(desired: DesiredNetwork, observed: ObservedNe
   }
   for (const want of desired.links.toReversed()) {
     const found = observed.links.get(want.name);
-    if (want.kind !== 'adopted' && found?.alias === desired.mark) {
+    if (want.kind === 'adopted' || found === undefined) {
+      continue;
+    }
+    if (found.alias === desired.mark || isHalfMade(found, want)) {
       ops.push({ kind: 'delete-link', link: want.name });
     }
   }
   for (const want of desired.links) {
     const facts = desired.podNics.find(({ name }) => name === want.renamedFrom);
-    if (facts === undefined || !observed.links.has(want.name)) {
+    if (facts === undefined) {
       continue;
     }
+    if (observed.links.has(want.name)) {
+      ops.push(
+        { kind: 'set-link', link: want.name, changes: { up: false } },
+        { kind: 'rename-link', from: want.name, to: facts.name },
+      );
+    } else if (observed.links.get(facts.name)?.alias !== formatPodNic(facts)) {
+      continue;
+    }
+    // The note goes last: with it, a removal that was cut off is done again.
     ops.push(
-      { kind: 'set-link', link: want.name, changes: { up: false } },
-      { kind: 'rename-link', from: want.name, to: facts.name },
       { kind: 'set-link', link: facts.name, changes: { macAddress: facts.macAddress, up: true } },
       ...ipv6Again(facts),
       ...facts.addresses.map((address) => ({ kind: 'add-address', link: facts.name, address }) as const),
@@ -133,7 +146,7 @@ function adopt(want: DesiredLink, desired: DesiredNetwork, links: Map<string, Ob
   return ops;
 }
 
-function create(want: DesiredLink, mark: string): NetworkOp {
+function create(want: DesiredLink): NetworkOp {
   switch (want.kind) {
     case 'tap':
       return {
@@ -141,24 +154,46 @@ function create(want: DesiredLink, mark: string): NetworkOp {
         link: want.name,
         owner: want.tap?.owner ?? { uid: 0, gid: 0 },
         queues: want.tap?.queues ?? 1,
-        mark,
       };
     case 'bridge':
-      return { kind: 'create-bridge', link: want.name, macAddress: want.macAddress, mark };
+      return { kind: 'create-bridge', link: want.name, macAddress: want.macAddress };
     case 'dummy':
-      return { kind: 'create-dummy', link: want.name, macAddress: want.macAddress, mark };
+      return { kind: 'create-dummy', link: want.name, macAddress: want.macAddress };
     case 'adopted':
       throw new VmletError('LinkMissing', `the pod's network interface ${want.name} is gone`);
   }
 }
 
-function requireOurs(found: ObservedLink, want: DesiredLink, mark: string): void {
-  if (found.alias !== mark || !KERNEL_KINDS[want.kind].includes(found.kind ?? '')) {
-    throw new VmletError(
-      'LinkConflict',
-      `link ${found.name} (${found.kind ?? 'hardware'}) is in the way: it was not made for this VM; remove or rename it`,
-    );
+/**
+ * A link without mark that looks just as ours do between being made and being marked: a start that was cut off there.
+ * One that is in use, or that has another address or owner, is somebody else's.
+ */
+function isHalfMade(found: ObservedLink, want: DesiredLink): boolean {
+  const isAsMade =
+    want.kind === 'tap'
+      ? found.tapOwner?.uid === want.tap?.owner.uid && found.tapOwner?.gid === want.tap?.owner.gid
+      : found.macAddress === want.macAddress;
+  return (
+    KERNEL_KINDS[want.kind].includes(found.kind ?? '') &&
+    found.alias === undefined &&
+    !found.up &&
+    found.master === undefined &&
+    found.addresses.length === 0 &&
+    isAsMade
+  );
+}
+
+function requireHalfMade(found: ObservedLink, want: DesiredLink): void {
+  if (!isHalfMade(found, want)) {
+    throw inTheWay(found);
   }
+}
+
+function inTheWay(found: ObservedLink): VmletError {
+  return new VmletError(
+    'LinkConflict',
+    `link ${found.name} (${found.kind ?? 'hardware'}) is in the way: it was not made for this VM; remove or rename it`,
+  );
 }
 
 /** What differs apart from up and addresses. A link that is only now being made has its MAC already. */

@@ -113,6 +113,36 @@ describe('pod network of a host', { skip: isRoot ? false : 'needs root' }, () =>
     assert.match(table, /ip saddr 10\.214\.0\.0\/22 oifname != "vmt0" counter packets 0 bytes 0 masquerade/);
   });
 
+  test('what a pod sends with a forged source does not leave', async () => {
+    const { netnsPath, ips } = await network.setup(pod('a'));
+    const forge = (address: string, to: string): void => {
+      inPod(netnsPath, 'ip', 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+      const source = address.split('/')[0] ?? '';
+      assert.throws(() => inPod(netnsPath, 'busybox', 'ping', '-c1', '-W1', '-I', source, to), source);
+    };
+    forge('203.0.113.9/32', '198.51.100.2');
+    forge('2001:db8:9::9/128', '2001:db8::2');
+    const chain = run(hostName, 'nft', 'list', 'chain', 'inet', 'vmt0', 'forward');
+    assert.match(chain, /ip saddr != 10\.214\.0\.0\/22 counter packets [1-9]\d* bytes \d+ drop/);
+    assert.match(chain, /ip6 saddr != fd99:1::\/64 counter packets [1-9]\d* bytes \d+ drop/);
+    inPod(netnsPath, 'busybox', 'ping', '-c1', '-W1', '-I', ips[0] ?? '', '198.51.100.2');
+  });
+
+  test('a host without IPv6 gives its pods IPv4', async () => {
+    await network.removeHost();
+    run(hostName, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
+    try {
+      network = await open();
+      const { netnsPath, ips } = await network.setup(pod('a'));
+      assert.deepEqual(ips, ['10.214.0.2']);
+      assert.deepEqual((await network.setup(pod('a'))).ips, ips);
+      inPod(netnsPath, 'busybox', 'ping', '-c1', '-W1', '198.51.100.2');
+    } finally {
+      run(hostName, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=0', 'net.ipv6.conf.default.disable_ipv6=0');
+      run(hostName, 'ip', 'addr', 'replace', '2001:db8::1/64', 'dev', 'up0', 'nodad');
+    }
+  });
+
   test('setup may be repeated, also by another process, and mends the link', async () => {
     const first = await network.setup(pod('a'));
     const link = hostLinkName('vmt0', 'a');

@@ -12,6 +12,7 @@ import { type NetlinkSocket, openNetlink } from '../../linux/netlink/socket.ts';
 import {
   accept,
   counter,
+  drop,
   iifname,
   masquerade,
   nfproto,
@@ -185,10 +186,16 @@ function readIfPresent(key: string): string | undefined {
   }
 }
 
-/** Pods leave by other links with the host's address; to the host and to each other they are themselves. */
+/**
+ * Pods leave by other links with the host's address; to the host and to each other they are themselves. What a pod
+ * sends with a source outside the pod network would leave as it is, past masquerade: it is dropped. Between pods it is
+ * not looked at: with br_netfilter this would be their neighbour discovery.
+ */
 function hostTable({ bridge, cidr, cidrV6 }: HostSettings): Table {
   const out = (family: 'ip' | 'ip6', source: string) =>
     rule(nfproto(family), saddr(source), not(oifname(bridge)), counter(), masquerade());
+  const forged = (family: 'ip' | 'ip6', source: string) =>
+    rule(iifname(bridge), not(oifname(bridge)), nfproto(family), not(saddr(source)), counter(), drop());
   return {
     family: 'inet',
     name: bridge,
@@ -202,7 +209,12 @@ function hostTable({ bridge, cidr, cidrV6 }: HostSettings): Table {
       {
         name: 'forward',
         base: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' },
-        rules: [rule(iifname(bridge), counter(), accept()), rule(oifname(bridge), counter(), accept())],
+        rules: [
+          forged('ip', cidr),
+          ...(cidrV6 === undefined ? [] : [forged('ip6', cidrV6)]),
+          rule(iifname(bridge), counter(), accept()),
+          rule(oifname(bridge), counter(), accept()),
+        ],
       },
     ],
   };
