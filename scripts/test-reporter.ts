@@ -1,73 +1,74 @@
 /**
- * Test output for people and for CI: one line a file while it runs, failures with their message and stack, the
- * reason of every skip, and the plain totals as the last line.
+ * Test output for people and for CI: a line per file as it ends, failures with their message and stack, the reason of
+ * every skip, and the plain totals as the last line.
  */
 import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 
-interface FileTally {
-  passed: number;
-  failed: number;
-  durationMs: number;
-}
-
-function isLeaf(data: { details: { type?: string | undefined } }): boolean {
-  return data.details.type !== 'suite';
-}
+const stderrCharactersKept = 4000;
 
 // oxlint-disable-next-line import/no-default-export -- node:test takes a custom reporter by its default export
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const totals = { passed: 0, failed: 0, skipped: 0 };
-  const files = new Map<string, FileTally>();
   const skips: string[] = [];
+  const stderr = new Map<string, string>();
   for await (const event of events) {
-    if (event.type !== 'test:pass' && event.type !== 'test:fail') {
-      continue;
-    }
-    const { data } = event;
-    const file = data.file === undefined ? '' : relative(process.cwd(), data.file);
-    // A whole file is reported as a test of its own at nesting 0 once all its tests are done.
-    const isFile = data.nesting === 0 && data.name.endsWith('.test.ts');
-    if (isFile) {
-      const tally = files.get(file) ?? { passed: 0, failed: 0, durationMs: 0 };
-      yield `${event.type === 'test:pass' ? 'ok  ' : 'FAIL'} ${data.name} (${Math.round(data.details.duration_ms)} ms)\n`;
-      files.set(file, tally);
-      if (event.type === 'test:fail' && tally.failed === 0) {
-        totals.failed++;
-        yield failure(data.name, event.data.details.error);
+    switch (event.type) {
+      case 'test:stderr': {
+        const { file, message } = event.data;
+        stderr.set(file, ((stderr.get(file) ?? '') + message).slice(-stderrCharactersKept));
+        break;
       }
-      continue;
-    }
-    if (!isLeaf(data)) {
-      continue;
-    }
-    const tally = files.get(file) ?? { passed: 0, failed: 0, durationMs: 0 };
-    files.set(file, tally);
-    if (data.skip !== undefined && data.skip !== false) {
-      totals.skipped++;
-      skips.push(`${file}: ${data.name}: ${typeof data.skip === 'string' ? data.skip : 'no reason given'}`);
-    } else if (event.type === 'test:pass') {
-      totals.passed++;
-      tally.passed++;
-    } else {
-      totals.failed++;
-      tally.failed++;
-      yield failure(`${file}: ${data.name}`, event.data.details.error);
+      case 'test:pass': {
+        const { data } = event;
+        if (data.skip !== undefined && data.skip !== false) {
+          totals.skipped++;
+          skips.push(
+            `${place(data.file)}: ${data.name}: ${typeof data.skip === 'string' ? data.skip : 'no reason given'}`,
+          );
+        } else if (data.details.type !== 'suite') {
+          totals.passed++;
+        }
+        break;
+      }
+      case 'test:fail': {
+        const { data } = event;
+        // A suite fails with its tests, which are counted themselves; a file that cannot be run fails as a test.
+        if (data.details.type === 'suite') {
+          break;
+        }
+        totals.failed++;
+        const own = data.file !== undefined && data.name === data.file ? (stderr.get(data.file) ?? '') : '';
+        yield `FAIL ${place(data.file)}: ${data.name}\n${indent(explain(data.details.error))}\n${indent(own)}\n`;
+        break;
+      }
+      case 'test:summary': {
+        const { file, counts, duration_ms: durationMs } = event.data;
+        if (file !== undefined) {
+          const seconds = (durationMs / 1000).toFixed(1).padStart(6);
+          yield `${seconds} s  ${place(file)}  ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
+        }
+        break;
+      }
+      default:
+        break;
     }
   }
   for (const skip of skips) {
     yield `skipped  ${skip}\n`;
   }
-  for (const [file, tally] of files) {
-    if (tally.failed > 0) {
-      yield `failed   ${file}\n`;
-    }
-  }
   yield `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`;
 }
 
-function failure(name: string, error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-  return `FAIL ${name}\n${text.replaceAll(/^/gm, '     ')}\n`;
+function place(file: string | undefined): string {
+  return file === undefined ? '' : relative(process.cwd(), file);
+}
+
+function explain(error: Error): string {
+  const cause = error.cause ?? error;
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '     ');
 }
