@@ -43,10 +43,10 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
         break;
       }
       case 'test:summary': {
-        const { file, counts, duration_ms: durationMs } = event.data;
+        const { file, counts, success, duration_ms: durationMs } = event.data;
         if (file !== undefined) {
           const seconds = (durationMs / 1000).toFixed(1).padStart(6);
-          yield `${seconds} s  ${place(file)}  ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
+          yield `${seconds} s  ${place(file)}  ${counts.passed} passed${success ? '' : ', FAILED'}\n`;
         }
         break;
       }
