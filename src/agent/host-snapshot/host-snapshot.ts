@@ -1,9 +1,10 @@
 /**
- * What exists on the host that vmlet could leave behind, as sets of names. Two snapshots compared show a leak:
- * the demo proves with it that nothing is left, and the tests do.
+ * What exists on the host that one instance of vmlet could leave behind, as sets of names. Two snapshots compared show a
+ * leak: the demo proves with it that nothing is left.
  */
-import { readFileSync, readdirSync, readlinkSync, type Dirent } from 'node:fs';
-import { readMountinfo } from '../../linux/mount/mountinfo.ts';
+import { existsSync, readdirSync, type Dirent } from 'node:fs';
+import { findMountsBeneath, readMountinfo } from '../../linux/mount/mountinfo.ts';
+import { listPids, readCgroups, readNamespaceInodes, readStat } from '../../linux/process/process.ts';
 
 export interface HostSnapshot {
   readonly links: readonly string[];
@@ -18,28 +19,32 @@ export interface HostSnapshot {
 }
 
 export interface SnapshotOptions {
-  /** `ip vmlet`, `inet filter`: as the nf_tables dump names them. */
+  /** The instance's host bridge: it and its ports count. */
+  readonly bridge: string;
+  /** The instance's own: `inet vmlet0`. */
   readonly nftTables: readonly string[];
-  /** cgroup path parts that are ours: only paths that contain it count. */
+  /** Below each hierarchy's root: `/vmlet/vmlet0`. Processes in it, and their namespaces, count. */
   readonly cgroupParent: string;
+  /** Mounts below these count. */
+  readonly mountRoots: readonly string[];
   readonly fileRoots: readonly string[];
-  /** Only processes whose command is one of these count: the machine has a life of its own. */
-  readonly commands: readonly string[];
 }
 
-const namespaceKinds = ['net', 'mnt', 'pid', 'ipc', 'uts'];
+const namespaceKinds = ['net', 'mnt', 'pid', 'ipc', 'uts'] as const;
 const filesMax = 100_000;
 
 export function takeHostSnapshot(options: SnapshotOptions): HostSnapshot {
   const mounts = readMountinfo();
   return {
-    links: readdirSync('/sys/class/net').toSorted(),
+    links: bridgeAndPorts(options.bridge),
     nftTables: options.nftTables.toSorted(),
     cgroups: mounts
       .filter((mount) => mount.type === 'cgroup' || mount.type === 'cgroup2')
       .flatMap((mount) => directoriesBelow(`${mount.mountPoint}${options.cgroupParent}`)),
-    mounts: mounts.map((mount) => `${mount.mountPoint} ${mount.type}`).toSorted(),
-    ...processesAndNamespaces(options.commands),
+    mounts: options.mountRoots
+      .flatMap((root) => findMountsBeneath(mounts, root).map((mount) => mount.mountPoint))
+      .toSorted(),
+    ...processesAndNamespaces(options.cgroupParent),
     files: options.fileRoots.flatMap((root) => filesBelow(root)).toSorted(),
   };
 }
@@ -82,20 +87,25 @@ function entries(directory: string): Dirent[] {
   }
 }
 
-function processesAndNamespaces(commands: readonly string[]): Pick<HostSnapshot, 'processes' | 'namespaces'> {
+function bridgeAndPorts(bridge: string): string[] {
+  const ports = entries(`/sys/class/net/${bridge}/brif`).map((entry) => entry.name);
+  return (existsSync(`/sys/class/net/${bridge}`) ? [bridge, ...ports] : ports).toSorted();
+}
+
+function processesAndNamespaces(cgroupParent: string): Pick<HostSnapshot, 'processes' | 'namespaces'> {
   const processes: string[] = [];
   const namespaces = new Set<string>();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-      if (commands.some((name) => command.startsWith(name))) {
-        processes.push(`${pid} ${command}`);
-        for (const kind of namespaceKinds) {
-          namespaces.add(readlinkSync(`/proc/${pid}/ns/${kind}`));
-        }
-      }
-    } catch {
+  for (const pid of listPids()) {
+    const inside = readCgroups(pid)?.some(({ path }) => path.startsWith(`${cgroupParent}/`)) ?? false;
+    const stat = inside ? readStat(pid) : undefined;
+    // A zombie holds nothing any more; its parent may be slow to fetch its exit status.
+    if (stat === undefined || stat.state === 'Z') {
       continue;
+    }
+    processes.push(`${pid} ${stat.comm}`);
+    const inodes = readNamespaceInodes(pid);
+    for (const kind of namespaceKinds) {
+      namespaces.add(`${kind}:[${inodes?.[kind] ?? '?'}]`);
     }
   }
   return { processes: processes.toSorted(), namespaces: [...namespaces].toSorted() };

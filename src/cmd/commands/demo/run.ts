@@ -26,6 +26,8 @@ import { createNarrator, type Narrator } from './narrator.ts';
 const manifestPath = fileURLToPath(new URL('../../../../examples/demo.yaml', import.meta.url));
 const executable = fileURLToPath(new URL('../../../../bin/vmlet', import.meta.url));
 const namespace = 'default';
+/** The instance that `vmlet up` starts without options. */
+const instance = { bridge: 'vmlet0', stateDir: stateDirectory(), runDir: runDirectory() };
 const runningTimeoutMs = 120_000;
 const goneTimeoutMs = 60_000;
 
@@ -33,15 +35,15 @@ export async function run(invocation: Invocation): Promise<number> {
   const { io } = invocation;
   requireRoot('demo');
   const keep = invocation.options['keep'] === true;
-  const startedHere = readPidFile(`${runDirectory()}/vmlet.pid`) === undefined;
-  const before = startedHere ? instanceSnapshot() : undefined;
+  const startedHere = readPidFile(`${instance.runDir}/vmlet.pid`) === undefined;
+  const before = startedHere ? instanceSnapshot(instance) : undefined;
   if (startedHere) {
     await vmlet(io, ['up', '--detach']);
   } else {
     io.out('vmlet already runs here; the demo uses it.\n');
   }
-  const api = await connectKubeconfig({ file: `${stateDirectory()}/kubeconfig`, context: undefined });
-  const beforeVm = before ?? instanceSnapshot();
+  const api = await connectKubeconfig({ file: `${instance.stateDir}/kubeconfig`, context: undefined });
+  const beforeVm = before ?? instanceSnapshot(instance);
   let code = await showVm(io, api, keep);
   if (keep) {
     io.out(
@@ -52,7 +54,7 @@ export async function run(invocation: Invocation): Promise<number> {
   if (startedHere) {
     await vmlet(io, ['down']);
   }
-  const left = findLeftovers(beforeVm, instanceSnapshot());
+  const left = findLeftovers(beforeVm, instanceSnapshot(instance));
   if (left.length > 0) {
     io.err(`\nLeft behind:\n${left.map((line) => `  ${line}\n`).join('')}`);
     code = 1;

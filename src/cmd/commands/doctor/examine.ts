@@ -1,0 +1,29 @@
+/** Runs checks and orders what they say. */
+import { errorMessage } from '../../../base/errors.ts';
+import { skipped, subjectOf, type Check, type Finding, type Status } from './check.ts';
+import type { Facts } from './facts.ts';
+
+export interface Report extends Finding {
+  readonly name: Check['name'];
+  readonly subject: string;
+}
+
+/** All at once, in the order of the list. A check that throws does not know: it is skipped, with the error as reason. */
+export function examine(checks: readonly Check[], facts: Facts): Promise<Report[]> {
+  return Promise.all(
+    checks.map(async (check) => {
+      let finding: Finding;
+      try {
+        finding = await check.look(facts);
+      } catch (error) {
+        finding = skipped(`could not be found out: ${errorMessage(error)}`);
+      }
+      return { name: check.name, subject: subjectOf(check.name), ...finding };
+    }),
+  );
+}
+
+export function countByStatus(reports: readonly Report[]): Readonly<Record<Status, number>> {
+  const count = (status: Status): number => reports.filter((report) => report.status === status).length;
+  return { problem: count('problem'), warning: count('warning'), ok: count('ok'), skipped: count('skipped') };
+}
