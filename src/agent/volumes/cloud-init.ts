@@ -43,8 +43,16 @@ export async function prepareNoCloudSeed(spec: NoCloudSeedSpec): Promise<Prepare
       await runTool({
         tool: 'xorriso',
         args: [
-          ...['-as', 'mkisofs', '-quiet', '-volid', VOLUME_ID, '-joliet', '-rational-rock'],
-          ...['--set_all_file_dates', `=${FIXED_EPOCH_SECONDS}`, '.'],
+          '-as',
+          'mkisofs',
+          '-quiet',
+          '-volid',
+          VOLUME_ID,
+          '-joliet',
+          '-rational-rock',
+          '--set_all_file_dates',
+          `=${FIXED_EPOCH_SECONDS}`,
+          '.',
         ],
         doing: `create the cloud-init seed ${spec.place.path}`,
         timeoutMs: TIMEOUT_MS,
