@@ -5,9 +5,10 @@ export const doctorCommand: CommandSpec = {
   name: 'doctor',
   summary: 'Find out whether this host can run VMs, and what to do if not',
   description:
-    'Looks at the kernel, its settings and the programs that vmlet uses; /dev/kvm by running guest code.\n' +
-    'Says for each finding what it means for VMs and the exact remedy. Changes nothing. What only root can find\n' +
-    'out is skipped for others. Exit code: 0 no problem (there may be warnings), 1 problems, 2 a wrong command line.',
+    'Looks at the kernel, its settings and the programs that vmlet uses.\n' +
+    'KVM is judged by running guest code. Nothing is changed.\n' +
+    'What only root can find out is skipped for others.\n' +
+    'Exit code: 0 no problem, though perhaps warnings; 1 problems.',
   options: [
     { flags: '--check <name>', description: 'only this check or subject', choices: [...subjects, ...checkNames] },
     { flags: '-o, --output <format>', description: 'output format', choices: ['json'] },

@@ -28,6 +28,8 @@ export interface HostFiles {
   /** Names in a directory, sorted. */
   list(path: string): readonly string[] | undefined;
   exists(path: string): boolean;
+  /** Text of a symbolic link. */
+  link(path: string): string | undefined;
 }
 
 /** Questions that only the kernel or a program can answer. Those that cannot be asked here throw. */

@@ -50,6 +50,7 @@ export function createHostFiles(root: string): HostFiles {
     read: (file) => bytes(file)?.toString('utf8').trim(),
     bytes,
     list: (directory) => whereThere(() => fs.readdirSync(`${root}${directory}`).toSorted()),
+    link: (file) => whereThere(() => fs.readlinkSync(`${root}${file}`)),
     exists: (file) => whereThere(() => fs.statSync(`${root}${file}`)) !== undefined,
   };
 }

@@ -146,14 +146,21 @@ const sandboxUser: Check = {
   },
 };
 
+/** Number of the first PID namespace, the same on every kernel (PROC_PID_INIT_INO of linux/proc_ns.h). */
+const firstPidNamespace = 'pid:[4026531836]';
+
 const container: Check = {
   name: 'security-container',
   look({ files }) {
-    const kind = files.read('/run/systemd/container') ?? (files.exists('/.dockerenv') ? 'docker' : undefined);
-    return kind === undefined || kind === ''
-      ? ok('no sign of a container', 'what is seen is the host itself')
+    // A file such as /.dockerenv proves nothing: images of whole machines are made from containers.
+    const namespace = files.link('/proc/self/ns/pid');
+    if (namespace === undefined) {
+      return skipped('/proc/self/ns/pid is missing');
+    }
+    return namespace === firstPidNamespace
+      ? ok('in the first PID namespace of the kernel', 'what is seen is the host itself')
       : warning(
-          `this is a container (${kind})`,
+          'this is a container: its PID namespace is not the first one of the kernel',
           'VMs run only if the container is privileged, and end with it',
           'run vmlet on the host itself, or privileged with /dev, /sys/fs/cgroup and a volume for the state',
         );
