@@ -34,6 +34,8 @@ esac
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
 if $with_tests; then
   packages+=(docker-registry)
+  # A disk that BIOS firmware boots.
+  [ "$(uname -m)" != x86_64 ] || packages+=(syslinux syslinux-common mtools dosfstools)
   # Either busybox does, and the packages exclude each other.
   command -v busybox > /dev/null || packages+=(busybox-static)
 fi

@@ -1,7 +1,7 @@
 /** A vmlet of the tests' own: started as a person would, beside any other, with directories and networks of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,14 +54,24 @@ export function missingForHostTests(): string | undefined {
   return undefined;
 }
 
+export interface InstancePlace {
+  /** Puts the state directory on a file system of its own with so much room. */
+  readonly stateMebibytes?: number;
+}
+
 export async function startInstance(
   t: Pick<TestContext, 'after'>,
   options: readonly string[] = [],
+  place: InstancePlace = {},
 ): Promise<TestInstance> {
   const index = instances++;
   const base = mkdtempSync(join(tmpdir(), 'vmlet-test-'));
   const stateDir = join(base, 'state');
   const runDir = join(base, 'run');
+  if (place.stateMebibytes !== undefined) {
+    mkdirSync(stateDir);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${place.stateMebibytes}m,mode=0700`, 'vmlet-test', stateDir]);
+  }
   const bridge = `vmt${process.pid % 100_000}x${index}`;
   const octet = (process.pid % 200) + 20;
   const port = await freePort();
@@ -126,6 +136,9 @@ export async function startInstance(
 
   t.after(async () => {
     await stop('SIGTERM');
+    if (place.stateMebibytes !== undefined) {
+      execFileSync('umount', ['--recursive', '--lazy', stateDir]);
+    }
     rmSync(base, { recursive: true, force: true });
   });
   await start();

@@ -20,17 +20,21 @@ export const registryMissing = existsSync('/usr/bin/docker-registry')
   ? undefined
   : 'needs docker-registry: run scripts/setup.sh --tests';
 
-export async function startRegistry(t: TestContext): Promise<Registry> {
+/** With `guarded`, only user `tester` with password `secret` gets in. */
+export async function startRegistry(t: TestContext, options: { guarded?: boolean } = {}): Promise<Registry> {
   const directory = mkdtempSync(join(tmpdir(), 'registry-'));
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;
   probe.close();
   const config = join(directory, 'config.yml');
-  writeFileSync(
-    config,
-    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${directory}/data\nhttp:\n  addr: 127.0.0.1:${port}\nlog:\n  level: error\n`,
-  );
+  let text = `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${directory}/data\nhttp:\n  addr: 127.0.0.1:${port}\nlog:\n  level: error\n`;
+  if (options.guarded === true) {
+    // perl -e 'print crypt("secret", q($2y$05$abcdefghijklmnopqrstuu))'
+    writeFileSync(`${directory}/users`, 'tester:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n');
+    text += `auth:\n  htpasswd:\n    realm: test\n    path: ${directory}/users\n`;
+  }
+  writeFileSync(config, text);
   const child = spawn('/usr/bin/docker-registry', ['serve', config], { stdio: 'ignore' });
   t.after(async () => {
     const exited = once(child, 'exit');
@@ -41,7 +45,7 @@ export async function startRegistry(t: TestContext): Promise<Registry> {
   await pollUntil(
     async () => {
       try {
-        return (await fetch(`http://127.0.0.1:${port}/v2/`)).ok ? true : undefined;
+        return (await fetch(`http://127.0.0.1:${port}/v2/`)).status < 500 ? true : undefined;
       } catch {
         return undefined;
       }
@@ -52,7 +56,8 @@ export async function startRegistry(t: TestContext): Promise<Registry> {
   return {
     host,
     push(source, name) {
-      run('skopeo', 'copy', '--quiet', '--dest-tls-verify=false', source, `docker://${host}/${name}`);
+      const access = options.guarded === true ? ['--dest-creds', 'tester:secret'] : [];
+      run('skopeo', 'copy', '--quiet', '--dest-tls-verify=false', ...access, source, `docker://${host}/${name}`);
     },
   };
 }
