@@ -5,9 +5,10 @@
 import { podType, type Pod } from '../apimachinery/core.ts';
 import type { KubeObject } from '../apimachinery/object.ts';
 import { isNotFound } from '../apimachinery/status.ts';
-import { VmletError, errorMessage } from '../base/errors.ts';
+import { VmletError, errorCode, errorMessage } from '../base/errors.ts';
 import { startController, type ReconcileResult } from '../client/controller.ts';
 import { startInformer, type Informer } from '../client/informer.ts';
+import { keyOf } from '../client/object-key.ts';
 import { nodeNameLabel, vmiType } from '../vm/kinds/virtualmachineinstance/resource.ts';
 import type { VirtualMachineInstance, VirtualMachineInstanceStatus } from '../vm/kinds/virtualmachineinstance/types.ts';
 import { appLabel, createdByLabel, launcherLabel } from '../vm/launcher/names.ts';
@@ -16,6 +17,8 @@ import { decide, isFinalPhase, type DomainObservation, type SandboxObservation }
 import { Machine } from './machine/machine.ts';
 import { observeRunning } from './machine/running-facts.ts';
 import { endedStatus, failedSyncStatus, runningStatus, sameStatus } from './machine/status.ts';
+
+const secretRetryMs = 2000;
 
 export interface VmiAgent {
   readonly ready: Promise<void>;
@@ -40,7 +43,14 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
     indexers: { vmi: (pod) => [pod.metadata.labels?.[createdByLabel] ?? ''] },
   });
   const controller = startController({ name: 'vmi-agent', reconcile, concurrency: 8, logger, signal });
-  vmis.onChange(({ key }) => controller.enqueue(key));
+  const starts = new Map<string, AbortController>();
+  vmis.onChange(({ key, object }) => {
+    if (object?.metadata.deletionTimestamp !== undefined) {
+      // A start that hangs must not hold up the end.
+      starts.get(key)?.abort();
+    }
+    controller.enqueue(key);
+  });
   pods.onChange(({ object, previous }) => {
     const owner = (object ?? previous)?.metadata.ownerReferences?.find((reference) => reference.kind === vmiType.kind);
     if (owner !== undefined) {
@@ -69,13 +79,20 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
     logger.debug({ vmi: key, action: action.kind, sandbox }, 'decided');
     switch (action.kind) {
       case 'none':
+        break;
       case 'waitForSandbox':
+        if (action.problem !== undefined) {
+          await publishProblem(vmi, action.problem);
+        }
         break;
       case 'start':
-        await start(vmi, required(machine), reconcileSignal);
+        if (!(await start(vmi, required(machine), reconcileSignal))) {
+          return { requeueAfterMs: secretRetryMs };
+        }
         await publishRunning(vmi, required(machine));
         break;
       case 'publishRunning':
+        await required(machine).serve(vmi);
         await publishRunning(vmi, required(machine));
         break;
       case 'shutdown':
@@ -148,28 +165,45 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
     if (podEnded || machine === undefined) {
       return { kind: 'gone', exitCode: terminated?.exitCode, message: terminated?.message ?? pod?.status?.message };
     }
-    const domain: DomainObservation | undefined = await machine.observe(vmi);
+    const domain: DomainObservation | undefined = await machine.look(vmi);
     return domain === undefined
-      ? { kind: 'unreachable', forMs: machine.unreachableForMs() }
+      ? { kind: 'unreachable', forMs: machine.unreachableForMs(), why: machine.unreachableWhy }
       : { kind: 'ready', domain };
   }
 
-  async function start(vmi: VirtualMachineInstance, machine: Machine, startSignal: AbortSignal): Promise<void> {
+  /** False when a Secret is missing: it may be made at any moment, so no ever longer back-off. */
+  async function start(vmi: VirtualMachineInstance, machine: Machine, stop: AbortSignal): Promise<boolean> {
+    const key = keyOf(vmi);
+    const deleted = new AbortController();
+    starts.set(key, deleted);
     try {
-      await machine.start(vmi, startSignal);
+      await machine.start(vmi, AbortSignal.any([stop, deleted.signal]));
       context.events.record({ object: vmi, type: 'Normal', reason: 'Started', message: 'the guest was started' });
+      return true;
     } catch (error) {
-      const message = errorMessage(error);
-      context.events.record({ object: vmi, type: 'Warning', reason: 'SyncFailed', message });
-      await publish(vmi, failedSyncStatus(vmi, message, Date.now()));
+      if (!deleted.signal.aborted && !stop.aborted) {
+        await publishProblem(vmi, errorMessage(error));
+      }
+      if (errorCode(error) === 'SecretMissing') {
+        return false;
+      }
       throw error;
+    } finally {
+      starts.delete(key);
+    }
+  }
+
+  /** What keeps the VM from being as it should, with cause and remedy; goes away with the next publishRunning. */
+  async function publishProblem(vmi: VirtualMachineInstance, message: string): Promise<void> {
+    const status = failedSyncStatus(vmi, message, Date.now());
+    if (!sameStatus(vmi.status, status)) {
+      context.events.record({ object: vmi, type: 'Warning', reason: 'SyncFailed', message });
+      await publish(vmi, status);
     }
   }
 
   async function publishRunning(vmi: VirtualMachineInstance, machine: Machine): Promise<void> {
-    await machine.serve(vmi);
-    await machine.attachConsole(vmi);
-    const facts = await observeRunning(context, vmi, machine);
+    const [facts] = await Promise.all([observeRunning(context, vmi, machine), machine.attachConsole(vmi)]);
     if (facts !== undefined) {
       await publish(vmi, runningStatus(vmi, facts, Date.now()));
     }

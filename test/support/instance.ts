@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
+import { wipeRuntime } from './wipe.ts';
 import { pollUntil, withDeadline } from '../../src/base/deadline.ts';
 import { connectKubeconfig, type ApiConnection } from '../../src/client/https-client.ts';
 
@@ -136,9 +137,8 @@ export async function startInstance(
 
   t.after(async () => {
     await stop('SIGTERM');
-    if (place.stateMebibytes !== undefined) {
-      execFileSync('umount', ['--recursive', '--lazy', stateDir]);
-    }
+    // After a test that failed its VMs run on.
+    await wipeRuntime({ stateDir, runDir, bridge });
     rmSync(base, { recursive: true, force: true });
   });
   await start();

@@ -42,6 +42,15 @@ const cases: Case[] = [
   ['a failed start is tried again', { sandbox: ready('shutoff', 'failed') }, 'start'],
   ['running', { sandbox: ready('running', 'booted') }, 'publishRunning'],
   ['paused by the user stays', { sandbox: ready('paused', 'user'), vmi: vmi({ phase: 'Running' }) }, 'publishRunning'],
+  ['a start whose daemon died is tried again', { sandbox: ready('shutoff', 'daemon') }, 'start'],
+  ['a start under way is waited for', { sandbox: ready('paused', 'startingUp') }, 'none'],
+  ['a hung daemon of a VM that is wanted', { sandbox: { kind: 'unreachable', forMs: 60_000 } }, 'waitForSandbox'],
+  [
+    'a hung daemon does not hold up the end for ever',
+    { sandbox: { kind: 'unreachable', forMs: 10_000 }, vmi: vmi({ phase: 'Running', deleted: true, grace: 0 }) },
+    'publishEnded',
+    'Failed',
+  ],
   ['libvirt does not answer', { sandbox: { kind: 'unreachable', forMs: 0 } }, 'waitForSandbox'],
   [
     'guest shut down',
@@ -103,7 +112,7 @@ for (const [name, partial, expected, phase] of cases) {
   test(name, () => {
     const { action } = decide({
       vmi: vmi({}),
-      sandbox: { kind: 'unreachable' },
+      sandbox: { kind: 'unreachable', forMs: 0 },
       nowMs: deletedAtMs + 1000,
       shutdownAskedAtMs: undefined,
       ...partial,

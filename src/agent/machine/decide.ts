@@ -21,7 +21,7 @@ export type SandboxObservation =
   /** No Pod, or it ended; `exitCode` is the init's, where the Pod tells one. */
   | { readonly kind: 'gone'; readonly exitCode?: number | undefined; readonly message?: string | undefined }
   /** The Pod exists but libvirt does not answer (yet, or again), for so long already. */
-  | { readonly kind: 'unreachable'; readonly forMs: number }
+  | { readonly kind: 'unreachable'; readonly forMs: number; readonly why?: string }
   | { readonly kind: 'ready'; readonly domain: DomainObservation };
 
 export interface MachineSnapshot {
@@ -43,7 +43,8 @@ export type MachineAction =
       readonly reason: string;
       readonly message: string;
     }
-  | { readonly kind: 'waitForSandbox' }
+  /** `problem`: it takes so long that the owner of the VM should know. */
+  | { readonly kind: 'waitForSandbox'; readonly problem?: string }
   | { readonly kind: 'none' };
 
 export interface MachineDecision {
@@ -60,6 +61,11 @@ export const shutdownRepeatMs = 5000;
  * A look is one connect(2) that fails at once.
  */
 const sandboxRetry = { firstMs: 3, share: 0.1, longestMs: 500 } as const;
+const startingUpRetryMs = 200;
+/** A crashed daemon is back within a second; one that hangs is told of after this. */
+const unreachableToldMs = 5000;
+/** How long the end of a deleted VM waits for its daemon once the grace period is over. */
+const unreachableEndMs = 10_000;
 
 export function isFinalPhase(phase: VmiPhase | undefined): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
@@ -74,7 +80,7 @@ export function decide(snapshot: MachineSnapshot): MachineDecision {
     case 'gone':
       return { action: endedWithSandbox(vmi, sandbox) };
     case 'unreachable':
-      return { action: { kind: 'waitForSandbox' }, againAfterMs: sandboxRetryMs(sandbox.forMs) };
+      return decideUnreachable(snapshot, sandbox);
     case 'ready':
       return decideByDomain(snapshot, sandbox.domain);
   }
@@ -83,6 +89,33 @@ export function decide(snapshot: MachineSnapshot): MachineDecision {
 function sandboxRetryMs(unreachableForMs: number): number {
   const { firstMs, share, longestMs } = sandboxRetry;
   return Math.min(longestMs, Math.max(firstMs, unreachableForMs * share));
+}
+
+function decideUnreachable(
+  { vmi, nowMs }: MachineSnapshot,
+  { forMs, why }: SandboxObservation & { kind: 'unreachable' },
+): MachineDecision {
+  if (vmi.metadata.deletionTimestamp !== undefined && nowMs >= killTimeMs(vmi) && forMs >= unreachableEndMs) {
+    const message = 'the VM was deleted and its libvirt daemon does not answer: the sandbox is ended by force';
+    return { action: ended('Failed', 'LibvirtUnreachable', message) };
+  }
+  const againAfterMs = sandboxRetryMs(forMs);
+  if (forMs < unreachableToldMs) {
+    return { action: { kind: 'waitForSandbox' }, againAfterMs };
+  }
+  const cause = why === undefined || why === '' ? '' : ` (${why})`;
+  const problem =
+    `the libvirt daemon of this VM cannot be reached${cause}; a guest that runs is not affected. It is tried again ` +
+    `by itself; if this stays, delete the VM or look at launcher.log of its Pod`;
+  return { action: { kind: 'waitForSandbox', problem }, againAfterMs };
+}
+
+function killTimeMs(vmi: VirtualMachineInstance): number {
+  return Date.parse(vmi.metadata.deletionTimestamp ?? '') + graceMsOf(vmi);
+}
+
+function graceMsOf(vmi: VirtualMachineInstance): number {
+  return (vmi.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds) * 1000;
 }
 
 function decideByDomain(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
@@ -104,6 +137,10 @@ function decideByDomain(snapshot: MachineSnapshot, domain: DomainObservation): M
     case 'paused':
     case 'pmSuspended':
     case 'shutdown':
+      if (domain.state === 'paused' && domain.reason === 'startingUp' && !deleting) {
+        // A start that lost its asker or its daemon: libvirt finishes it, or ends it when it finds it again.
+        return { action: { kind: 'none' }, againAfterMs: startingUpRetryMs };
+      }
       return deleting ? decideShutdown(snapshot, domain) : { action: { kind: 'publishRunning' } };
   }
 }
@@ -111,8 +148,9 @@ function decideByDomain(snapshot: MachineSnapshot, domain: DomainObservation): M
 function decideAfterEnd(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
   const { vmi } = snapshot;
   const deleting = vmi.metadata.deletionTimestamp !== undefined;
-  // Defined but not started (the agent died between the two), or a start that failed: start again.
-  const startable = domain.state === 'shutoff' && (domain.reason === 'unknown' || domain.reason === 'failed');
+  // Defined but not started (the agent died between the two), a start that failed, or one that the daemon did not live to
+  // finish (VIR_DOMAIN_SHUTOFF_DAEMON: ended when found again): start again.
+  const startable = domain.state === 'shutoff' && ['unknown', 'failed', 'daemon'].includes(domain.reason);
   if (startable && vmi.status?.phase !== 'Running') {
     return deleting ? { action: neverStarted() } : { action: { kind: 'start' } };
   }
@@ -148,8 +186,8 @@ function endOf(vmi: VirtualMachineInstance, domain: DomainObservation): MachineA
 
 function decideShutdown(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
   const { vmi, nowMs, shutdownAskedAtMs } = snapshot;
-  const graceMs = (vmi.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds) * 1000;
-  const killAtMs = Date.parse(vmi.metadata.deletionTimestamp ?? '') + graceMs;
+  const graceMs = graceMsOf(vmi);
+  const killAtMs = killTimeMs(vmi);
   if (graceMs === 0 || nowMs >= killAtMs) {
     return {
       action: {
@@ -175,11 +213,13 @@ function endedWithSandbox(vmi: VirtualMachineInstance, sandbox: SandboxObservati
   if (vmi.metadata.deletionTimestamp !== undefined && vmi.status?.phase !== 'Running') {
     return neverStarted();
   }
-  if (sandbox.exitCode === 0) {
+  const running = vmi.status?.phase === 'Running';
+  if (sandbox.exitCode === 0 && running) {
     return ended('Succeeded', 'GuestShutdown', 'the sandbox ended after the guest had shut down');
   }
   const detail = sandbox.message === undefined || sandbox.message === '' ? '' : `: ${sandbox.message}`;
-  return ended('Failed', 'SandboxLost', `the launcher Pod ended while the VM was running${detail}`);
+  const when = running ? 'while the VM was running' : 'before the guest ran';
+  return ended('Failed', 'SandboxLost', `the launcher Pod ended ${when}${detail}`);
 }
 
 function neverStarted(): MachineAction {

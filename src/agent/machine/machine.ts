@@ -2,6 +2,7 @@
  * One VM on this node, as the agent holds it in memory: the link to its sandbox, its address servers, its console.
  * All of it can be built again from what runs: after a restart of the agent the first reconcile does so.
  */
+import { withDeadline } from '../../base/deadline.ts';
 import { VmletError, errorCode, errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DomainRef } from '../../libvirt/domain/domain-ref.ts';
@@ -22,10 +23,12 @@ import type { VmNetwork } from '../network/vm-network.ts';
 import type { AgentContext } from '../context.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
-import { prepareMachine } from './prepare.ts';
+import { emulatorPath, prepareMachine } from './prepare.ts';
 
 /** Starting QEMU pulls in firmware and devices; far longer than any healthy start takes. */
 const createTimeoutMs = 120_000;
+/** A look takes a millisecond; a host that is busy starting many guests makes it some hundred. */
+const lookPatienceMs = 2000;
 
 export class Machine {
   readonly #context: AgentContext;
@@ -38,6 +41,10 @@ export class Machine {
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
   #unreachableSinceMs: number | undefined;
+  #unreachableWhy = '';
+  #linking: Promise<SandboxLink | undefined> | undefined;
+  #looking: Promise<DomainObservation | undefined> | undefined;
+  #closed = false;
   shutdownAskedAtMs: number | undefined;
 
   constructor(options: { context: AgentContext; podUid: string; logger: Logger; onChange: () => void }) {
@@ -73,9 +80,51 @@ export class Machine {
     return domain === undefined ? { state: 'absent', reason: 'unknown' } : link.connection.domainState(domain);
   }
 
+  /**
+   * The same, for who must not wait: a daemon that hangs gives undefined soon. The look itself goes on, at most one at a
+   * time, and its end is told through `onChange`.
+   */
+  async look(vmi: VirtualMachineInstance): Promise<DomainObservation | undefined> {
+    const patienceMs = this.#looking === undefined ? lookPatienceMs : 0;
+    const looking = (this.#looking ??= this.#startLook(vmi));
+    try {
+      return await withDeadline(looking, patienceMs, 'look at the domain');
+    } catch {
+      this.#unreachable('it does not answer');
+      void looking.then(() => this.#onChange());
+      return undefined;
+    }
+  }
+
+  /** Never rejects: what went wrong is kept as the reason for being unreachable. */
+  async #startLook(vmi: VirtualMachineInstance): Promise<DomainObservation | undefined> {
+    try {
+      const domain = await this.observe(vmi);
+      if (domain !== undefined) {
+        this.#unreachableSinceMs = undefined;
+      }
+      return domain;
+    } catch (error) {
+      this.#unreachable(errorMessage(error));
+      return undefined;
+    } finally {
+      this.#looking = undefined;
+    }
+  }
+
   /** How long libvirt has not been answering by now; 0 while it does. */
   unreachableForMs(): number {
     return this.#unreachableSinceMs === undefined ? 0 : performance.now() - this.#unreachableSinceMs;
+  }
+
+  /** The last reason for not answering, for a person. */
+  get unreachableWhy(): string {
+    return this.#unreachableWhy;
+  }
+
+  #unreachable(why: string): void {
+    this.#unreachableSinceMs ??= performance.now();
+    this.#unreachableWhy = why;
   }
 
   /** The live definition, as libvirt has it; read once per connection. */
@@ -116,6 +165,8 @@ export class Machine {
   async start(vmi: VirtualMachineInstance, signal: AbortSignal): Promise<void> {
     const link = this.#requireLink();
     const { context } = this;
+    // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
+    void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
     const network = await this.serve(vmi);
     context.step(vmi, 'network up');
     context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });
@@ -177,6 +228,7 @@ export class Machine {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#servers?.close();
     this.#servers = undefined;
     this.console.close();
@@ -193,6 +245,13 @@ export class Machine {
     if (this.#link !== undefined) {
       return this.#link;
     }
+    this.#linking ??= this.#open().finally(() => {
+      this.#linking = undefined;
+    });
+    return this.#linking;
+  }
+
+  async #open(): Promise<SandboxLink | undefined> {
     try {
       const link = await openSandboxLink({
         kubeletDir: this.#context.kubeletDir,
@@ -208,12 +267,15 @@ export class Machine {
         );
         this.#onChange();
       });
+      if (this.#closed) {
+        await link.close();
+        return undefined;
+      }
       this.#link = link;
-      this.#unreachableSinceMs = undefined;
       return link;
     } catch (error) {
       if (['ENOENT', 'ECONNREFUSED', 'ConnectionClosed', 'ECONNRESET'].includes(errorCode(error))) {
-        this.#unreachableSinceMs ??= performance.now();
+        this.#unreachable('it is not up, or was ended and is being started again');
         return undefined;
       }
       throw error;

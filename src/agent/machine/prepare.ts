@@ -22,12 +22,20 @@ import { findImageDisk } from '../volumes/image-disk.ts';
 import { prepareEmptyDisk, prepareOverlay } from '../volumes/qcow2.ts';
 import type { VolumePlace } from '../volumes/volume-file.ts';
 import { chooseFirmware } from './firmware.ts';
+import { checkKernelFiles } from './kernel-files.ts';
 import { emptyDirPath, type SandboxLink } from './sandbox-link.ts';
 
 const emulators: Readonly<Record<string, string>> = {
   x64: '/usr/bin/qemu-system-x86_64',
   arm64: '/usr/bin/qemu-system-aarch64',
 };
+
+/** QEMU for guests of this machine's kind, as the sandbox names it. */
+export function emulatorPath(): string {
+  const path = emulators[process.arch];
+  assert(path !== undefined, `no emulator for ${process.arch}`);
+  return path;
+}
 
 interface PrepareOptions {
   readonly context: AgentContext;
@@ -40,15 +48,16 @@ interface PrepareOptions {
 /** Disk files that exist are kept, so a start that is tried again goes on with the same disks. */
 export async function prepareMachine(options: PrepareOptions): Promise<string> {
   const { context, vmi, network, link } = options;
-  const emulatorPath = emulators[process.arch];
-  assert(emulatorPath !== undefined, `no emulator for ${process.arch}`);
   const privateDir = makePrivateDirectory(options);
   const disks = await Promise.all((vmi.spec.domain.devices.disks ?? []).map((disk) => prepareDisk(options, disk.name)));
   const kernel = vmi.spec.domain.firmware?.kernelBoot?.container;
+  if (kernel !== undefined) {
+    checkKernelFiles(link.root, kernel);
+  }
   const efi = vmi.spec.domain.firmware?.bootloader?.efi;
   const facts: DomainFacts = {
     virtType: context.emulationReason === undefined ? 'kvm' : 'qemu',
-    emulatorPath,
+    emulatorPath: emulatorPath(),
     disks,
     interfaces: network.interfaces.map((nic) => ({
       name: nic.name,

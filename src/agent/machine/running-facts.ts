@@ -6,7 +6,7 @@ import type { AgentContext } from '../context.ts';
 import type { Machine } from './machine.ts';
 import type { RunningFacts } from './status.ts';
 
-/** undefined when libvirt stopped answering in between: the next look decides. */
+/** After `serve`. undefined when libvirt stopped answering in between: the next look decides. */
 export async function observeRunning(
   context: AgentContext,
   vmi: VirtualMachineInstance,

@@ -78,11 +78,14 @@ function cleanUpEnded(snapshot: VmiSnapshot): VmiAction[] {
   const vmi = structuredClone(snapshot.vmi);
   const status = (vmi.status ??= {});
   delete status.activePods;
-  status.conditions = withCondition(
-    status.conditions ?? [],
-    { type: 'Ready', status: 'False', reason: 'PodNotExists', message: 'the VM has ended' },
-    formatTime(snapshot.now),
-  );
+  // How it ended is already there when the agent or fail() wrote it, and must not be lost.
+  if (status.conditions?.find(({ type }) => type === 'Ready')?.status !== 'False') {
+    status.conditions = withCondition(
+      status.conditions ?? [],
+      { type: 'Ready', status: 'False', reason: 'PodNotExists', message: 'the VM has ended' },
+      formatTime(snapshot.now),
+    );
+  }
   return changed(snapshot.vmi, vmi);
 }
 
