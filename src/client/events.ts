@@ -1,6 +1,7 @@
 /**
  * Writes core/v1 Events. A repeat of the same event about the same object within ten minutes raises `count` of the
- * first one instead of making another. Recording never throws and never delays the caller.
+ * first one instead of making another. Recording never throws and never delays the caller: the writes come a moment
+ * later, since what is worth an event is mostly in the middle of work that somebody waits for.
  */
 import { eventType, type Event, type ObjectReference } from '../apimachinery/core.ts';
 import type { KubeObject } from '../apimachinery/object.ts';
@@ -12,6 +13,7 @@ import type { KubeClient } from './client.ts';
 const REPEAT_WINDOW_MS = 600_000;
 const MAX_REMEMBERED = 1_000;
 const MAX_PENDING = 1_000;
+const WRITE_DELAY_MS = 100;
 const MAX_MESSAGE = 1_024;
 
 export interface EventInput {
@@ -48,8 +50,9 @@ export function createEventRecorder(client: KubeClient, options: EventRecorderOp
   const now = options.now ?? Date.now;
   const logger = options.logger ?? silentLogger;
   const remembered = new Map<string, Remembered>();
-  let pending = 0;
-  let tail: Promise<void> = Promise.resolve();
+  const pending: { readonly input: EventInput; readonly atMs: number }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let draining: Promise<void> | undefined;
 
   const write = async (input: EventInput, atMs: number): Promise<void> => {
     const involvedObject = referenceTo(input.object);
@@ -96,24 +99,40 @@ export function createEventRecorder(client: KubeClient, options: EventRecorderOp
     }
   };
 
+  const drain = async (): Promise<void> => {
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+      try {
+        await write(next.input, next.atMs);
+      } catch (error) {
+        logger.warn({ reason: next.input.reason, error: errorMessage(error) }, 'event not recorded');
+      }
+    }
+  };
+  const startDraining = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    draining ??= drain().finally(() => {
+      draining = undefined;
+      schedule();
+    });
+    return draining;
+  };
+  const schedule = (): void => {
+    if (draining === undefined && pending.length > 0) {
+      timer ??= setTimeout(() => void startDraining(), WRITE_DELAY_MS).unref();
+    }
+  };
+
   return {
     record(input) {
-      if (pending >= MAX_PENDING) {
+      if (pending.length >= MAX_PENDING) {
         logger.warn({ reason: input.reason, object: input.object.metadata.name }, 'event dropped: too many pending');
         return;
       }
-      pending += 1;
-      const atMs = now();
-      tail = tail
-        .then(() => write(input, atMs))
-        .catch((error: unknown) => {
-          logger.warn({ reason: input.reason, error: errorMessage(error) }, 'event not recorded');
-        })
-        .finally(() => {
-          pending -= 1;
-        });
+      pending.push({ input, atMs: now() });
+      schedule();
     },
-    flush: () => tail,
+    flush: startDraining,
   };
 }
 

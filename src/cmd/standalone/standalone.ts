@@ -151,6 +151,7 @@ export async function startStandalone(options: {
   undo.defer(() => runtime.closed);
 
   const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
+  undo.defer(() => events.flush());
   startScheduler({ client, logger: logger.child({ name: 'scheduler' }), signal, events });
   startGarbageCollector({
     client,

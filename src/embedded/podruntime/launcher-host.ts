@@ -150,27 +150,38 @@ export function createLauncherHost(options: LauncherHostOptions): LauncherHost {
     return uids;
   }
 
+  /** Gives the host directory of each volume. */
+  async function makeVolumes(
+    uid: string,
+    launcher: LauncherPod,
+    imageDirs: ReadonlyMap<string, string>,
+  ): Promise<ReadonlyMap<string, string>> {
+    const { kubeletDir, sandbox } = settings;
+    await mkdir(podDir(kubeletDir, uid), { recursive: true, mode: 0o711 });
+    const emptyDirs = launcher.emptyDirs.map(async (volume): Promise<[string, string]> => {
+      const path = emptyDirPath(kubeletDir, uid, volume);
+      await ensureEmptyDir(path, sandbox);
+      return [volume, path];
+    });
+    const images = [...imageDirs].map(async ([volume, dir]): Promise<[string, string]> => {
+      await ensureImageVolume(imageVolumePath(kubeletDir, uid, volume), dir);
+      return [volume, dir];
+    });
+    return new Map(await Promise.all([...emptyDirs, ...images]));
+  }
+
   async function start(
     pod: PodIdentity,
     launcher: LauncherPod,
     imageDirs: ReadonlyMap<string, string>,
   ): Promise<readonly string[]> {
-    const { kubeletDir, sandbox } = settings;
-    await mkdir(podDir(kubeletDir, pod.uid), { recursive: true, mode: 0o711 });
-    const sources = new Map<string, string>();
-    for (const volume of launcher.emptyDirs) {
-      const path = emptyDirPath(kubeletDir, pod.uid, volume);
-      await ensureEmptyDir(path, sandbox);
-      sources.set(volume, path);
-    }
-    for (const [volume, dir] of imageDirs) {
-      await ensureImageVolume(imageVolumePath(kubeletDir, pod.uid, volume), dir);
-      sources.set(volume, dir);
-    }
-    const [net, devices, facts] = await Promise.all([
-      network.setup(pod),
-      Promise.all(launcher.devices.map(findDevice)),
+    const { sandbox } = settings;
+    const [facts, devices, sources, net] = await Promise.all([
       options.hostFacts(launcher.devices.includes('/dev/kvm')),
+      Promise.all(launcher.devices.map(findDevice)),
+      makeVolumes(pod.uid, launcher, imageDirs),
+      // Last, as it is synchronous: the files of the others are under way meanwhile.
+      network.setup(pod),
     ]);
     failpoint('pod network up');
     begun.add(pod.uid);

@@ -350,7 +350,7 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
       await controller.idle();
       await events.flush();
     },
-    closed: controller.closed.finally(() => host.close()),
+    closed: controller.closed.then(() => events.flush()).finally(() => host.close()),
   };
 }
 

@@ -34,7 +34,8 @@ export const launcherEnvironment: readonly { readonly name: string; readonly val
 const probeTimeoutMs = 120_000;
 const socketTimeoutMs = 20_000;
 const socketNames = ['virtqemud-sock', 'libvirt-sock'];
-const emulators: Readonly<Record<string, string>> = {
+/** QEMU for guests of the host's kind, by `process.arch`. */
+export const emulators: Readonly<Record<string, string>> = {
   x64: '/usr/bin/qemu-system-x86_64',
   arm64: '/usr/bin/qemu-system-aarch64',
 };

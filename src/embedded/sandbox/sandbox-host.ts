@@ -1,13 +1,14 @@
 /** Everything of a host that sandboxes share, made ready once and kept right when packages are updated meanwhile. */
+import { existsSync, statSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../base/errors.ts';
-import { ensureCapabilitiesCache } from './capabilities-cache.ts';
-import { findLibvirtDaemon, hasSwapAccounting, rlimitCeilings } from './host-facts.ts';
+import { emulators, ensureCapabilitiesCache } from './capabilities-cache.ts';
+import { findLibvirtDaemon, hasSwapAccounting, libvirtDaemons, rlimitCeilings } from './host-facts.ts';
 import type { SandboxDevice, SandboxHostFacts } from './oci-spec.ts';
 import type { OciSpec } from './oci-types.ts';
 import type { SandboxSettings } from './settings.ts';
-import { ensureSkeleton, removeOldSkeletons } from './skeleton.ts';
+import { ensureSkeleton, libraryCache, removeOldSkeletons } from './skeleton.ts';
 
 export interface SandboxHostOptions {
   /** The KVM device node when this host's KVM is usable. */
@@ -16,7 +17,7 @@ export interface SandboxHostOptions {
   readonly onProgress?: (message: string) => void;
 }
 
-/** Facts for one sandbox, with (`kvm`) or without the KVM device. Milliseconds, except after an update of QEMU or libvirt. */
+/** Facts for one sandbox, with (`kvm`) or without the KVM device. Takes long only after an update of QEMU or libvirt. */
 export type SandboxHost = (kvm: boolean) => Promise<SandboxHostFacts>;
 
 /**
@@ -25,6 +26,7 @@ export type SandboxHost = (kvm: boolean) => Promise<SandboxHostFacts>;
  */
 export function prepareSandboxHost(settings: SandboxSettings, options: SandboxHostOptions): SandboxHost {
   const running = new Map<boolean, Promise<SandboxHostFacts>>();
+  const known = new Map<boolean, { readonly facts: SandboxHostFacts; readonly files: string }>();
 
   async function look(kvm: boolean): Promise<SandboxHostFacts> {
     const [rootDir, swapAccounting, ceilings, daemonPath] = await Promise.all([
@@ -40,11 +42,18 @@ export function prepareSandboxHost(settings: SandboxSettings, options: SandboxHo
     return { rootDir, arch: process.arch, swapAccounting, rlimitCeilings: ceilings, capabilitiesDir, daemonPath };
   }
 
-  /** Starts at the same moment share one look, and with it one probe. */
-  function facts(kvm: boolean): Promise<SandboxHostFacts> {
+  /** Starts at the same moment share one look, and with it one probe; nothing is looked at again until a file has changed. */
+  async function facts(kvm: boolean): Promise<SandboxHostFacts> {
+    const files = hostFilesNow();
+    const last = known.get(kvm);
+    if (last?.files === files && existsSync(last.facts.rootDir) && existsSync(last.facts.capabilitiesDir ?? '')) {
+      return last.facts;
+    }
     const current = running.get(kvm) ?? look(kvm).finally(() => running.delete(kvm));
     running.set(kvm, current);
-    return current;
+    const found = await current;
+    known.set(kvm, { facts: found, files });
+    return found;
   }
 
   const warmed = facts(false).then(async ({ rootDir }) => {
@@ -54,6 +63,14 @@ export function prepareSandboxHost(settings: SandboxSettings, options: SandboxHo
   // Whoever starts a sandbox hears of it, as the look is taken again then.
   warmed.catch(() => undefined);
   return facts;
+}
+
+/** Changes when a file does that the facts come from: a few stat(2). */
+function hostFilesNow(): string {
+  return [...libvirtDaemons, emulators[process.arch] ?? '', libraryCache]
+    .map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }))
+    .map((found) => (found === undefined ? 'none' : `${found.dev} ${found.ino} ${found.ctimeNs}`))
+    .join(',');
 }
 
 async function rootsInUse(settings: SandboxSettings): Promise<string[]> {

@@ -29,6 +29,8 @@ type Entry =
   | { readonly kind: 'file'; readonly content: string | Buffer; readonly mode: number }
   | { readonly kind: 'link'; readonly target: string };
 
+/** What the dynamic linker knows of the host's libraries: written by every installation of one. */
+export const libraryCache = '/etc/ld.so.cache';
 const initScript = join(import.meta.dirname, 'launcher-init.sh');
 const qemuDriver = /^libvirt_driver_qemu\.so$/u;
 
@@ -104,9 +106,9 @@ async function describeSkeleton(settings: SandboxSettings): Promise<Map<string, 
   file('etc/hosts', '127.0.0.1 localhost\n::1 localhost\n');
   file('etc/resolv.conf', '');
   file('etc/ld.so.conf', 'include /etc/ld.so.conf.d/*.conf\n');
-  const cache = await readIfThere('/etc/ld.so.cache');
+  const cache = await readIfThere(libraryCache);
   if (cache !== undefined) {
-    file('etc/ld.so.cache', cache);
+    file(libraryCache.slice(1), cache);
   }
   file('etc/libvirt/libvirtd.conf', libvirtdConf);
   file('etc/libvirt/virtqemud.conf', virtqemudConf);
