@@ -27,7 +27,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 packages=(qemu-utils libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients runc skopeo xorriso nftables iproute2 e2fsprogs)
 case "$(uname -m)" in
-x86_64) packages+=(qemu-system-x86) ;;
+x86_64) packages+=(qemu-system-x86 ovmf) ;;
 aarch64) packages+=(qemu-system-arm qemu-efi-aarch64) ;;
 *) fail "no support for $(uname -m) yet: x86_64 and aarch64 work" 1 ;;
 esac

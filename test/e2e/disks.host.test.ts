@@ -62,3 +62,24 @@ for (const [format, bus] of [
     },
   );
 }
+
+test('a guest boots by UEFI', { skip, timeout: 180_000 }, async (t) => {
+  const instance = await startInstance(t);
+  const manifest = machineManifest('uefi');
+  const { firmware } = manifest.spec.domain;
+  await create(instance, {
+    ...manifest,
+    spec: {
+      ...manifest.spec,
+      domain: {
+        ...manifest.spec.domain,
+        memory: { guest: '256Mi' },
+        firmware: { ...firmware, bootloader: { efi: { secureBoot: false } } },
+      },
+    },
+  });
+  const vmi = await waitForPhase(instance, 'uefi', 'Running');
+  assert.match(await fetchFromGuest(addresses(vmi)[0] ?? '', '/', 120_000), /firmware +UEFI/);
+  await remove(instance, 'uefi');
+  await waitGone(instance, 'uefi');
+});
