@@ -167,8 +167,6 @@ export class Machine {
     const { context } = this;
     // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
     void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
-    // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
-    void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
     const network = await this.serve(vmi);
     context.step(vmi, 'network up');
     context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });

@@ -37,13 +37,6 @@ export function emulatorPath(): string {
   return path;
 }
 
-/** QEMU for guests of this machine's kind, as the sandbox names it. */
-export function emulatorPath(): string {
-  const path = emulators[process.arch];
-  assert(path !== undefined, `no emulator for ${process.arch}`);
-  return path;
-}
-
 interface PrepareOptions {
   readonly context: AgentContext;
   readonly podUid: string;
