@@ -17,7 +17,7 @@ import type { DiskFact, DomainFacts } from '../../vm/machine/domain/facts.ts';
 import { domainUuid, uidOf } from '../../vm/machine/domain/identity.ts';
 import type { AgentContext } from '../context.ts';
 import type { VmNetwork } from '../network/vm-network.ts';
-import { prepareNoCloudSeed } from '../volumes/cloud-init.ts';
+import { prepareConfigDriveSeed, prepareNoCloudSeed } from '../volumes/cloud-init.ts';
 import { findImageDisk } from '../volumes/image-disk.ts';
 import { prepareEmptyDisk, prepareOverlay } from '../volumes/qcow2.ts';
 import type { VolumePlace } from '../volumes/volume-file.ts';
@@ -108,6 +108,9 @@ async function prepareDisk(options: PrepareOptions, name: string): Promise<DiskF
   if (volume.cloudInitNoCloud !== undefined) {
     return prepareSeed(options, volume, volume.cloudInitNoCloud);
   }
+  if (volume.cloudInitConfigDrive !== undefined) {
+    return prepareSeed(options, volume, volume.cloudInitConfigDrive);
+  }
   throw new VmletError('UnsupportedVolume', `volume "${name}" is of a kind that this version does not attach`);
 }
 
@@ -158,14 +161,22 @@ async function prepareSeed(options: PrepareOptions, volume: Volume, source: Clou
     secret: source.networkDataSecretRef?.name,
     keys: ['networkdata', 'networkData'],
   });
-  const file = diskFile(options, `cloud-init/${volume.name}/noCloud.iso`);
-  await prepareNoCloudSeed({
+  const configDrive = volume.cloudInitConfigDrive !== undefined;
+  const file = diskFile(options, `cloud-init/${volume.name}/${configDrive ? 'configdrive' : 'noCloud'}.iso`);
+  const hostname = podHostname(vmi);
+  const content = {
     place: file.place,
     stagingDirectory: context.stagingDir,
-    metaData: { 'instance-id': domainUuid(vmi), 'local-hostname': podHostname(vmi) },
     userData: userData ?? '',
     ...(networkData === undefined ? {} : { networkData }),
-  });
+  };
+  if (configDrive) {
+    const uuid = `${vmi.metadata.name}.${vmi.metadata.namespace}`;
+    await prepareConfigDriveSeed({ ...content, metaData: { uuid, 'instance-id': uuid, hostname } });
+  } else {
+    const instanceId = domainUuid(vmi);
+    await prepareNoCloudSeed({ ...content, metaData: { 'instance-id': instanceId, 'local-hostname': hostname } });
+  }
   return { name: volume.name, path: file.path, format: 'raw' };
 }
 

@@ -1,4 +1,7 @@
-/** The NoCloud seed: an ISO image from which cloud-init in the guest takes its configuration. xorriso(1), -as mkisofs. */
+/**
+ * Seeds: ISO images from which cloud-init in the guest takes its configuration, in the layouts of its NoCloud and
+ * ConfigDrive data sources. xorriso(1), -as mkisofs.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 import { VmletError } from '../../base/errors.ts';
@@ -6,29 +9,44 @@ import { runTool } from './run-tool.ts';
 import { prepareFile, type PreparedFile, type VolumePlace } from './volume-file.ts';
 
 const TIMEOUT_MS = 10_000;
-const VOLUME_ID = 'cidata';
 /** A secret holds at most 1 MiB; nothing larger can come in honestly. */
 const CONTENT_BYTES_MAX = 4 * 1024 * 1024;
 /** Any fixed moment will do: equal input gives equal bytes (1980-01-01). */
 const FIXED_EPOCH_SECONDS = 315_532_800;
 
-export interface NoCloudSeedSpec {
+export interface CloudInitSeedSpec {
   readonly place: VolumePlace;
   /** Directory that only root can read, best on a tmpfs: user data may hold secrets. */
   readonly stagingDirectory: string;
-  /** Written as JSON, which is YAML: instance-id, local-hostname, ... */
+  /** Written as JSON, which is YAML: NoCloud's instance-id and local-hostname, ConfigDrive's uuid and hostname. */
   readonly metaData: Readonly<Record<string, unknown>>;
   readonly userData: string | Uint8Array;
   readonly networkData?: string | Uint8Array;
 }
 
 /** Makes the seed unless it is there. Content never appears in arguments; staged files are gone afterwards. */
-export async function prepareNoCloudSeed(spec: NoCloudSeedSpec): Promise<PreparedFile> {
-  const files: Readonly<Record<string, string | Uint8Array>> = {
+export function prepareNoCloudSeed(spec: CloudInitSeedSpec): Promise<PreparedFile> {
+  return prepareSeed(spec, 'cidata', {
     'meta-data': `${JSON.stringify(spec.metaData)}\n`,
     'user-data': spec.userData,
     ...(spec.networkData === undefined ? {} : { 'network-config': spec.networkData }),
-  };
+  });
+}
+
+/** The same in OpenStack's layout, for images whose cloud-init or Ignition looks for it. */
+export function prepareConfigDriveSeed(spec: CloudInitSeedSpec): Promise<PreparedFile> {
+  return prepareSeed(spec, 'config-2', {
+    'openstack/latest/meta_data.json': `${JSON.stringify(spec.metaData)}\n`,
+    'openstack/latest/user_data': spec.userData,
+    ...(spec.networkData === undefined ? {} : { 'openstack/latest/network_data.json': spec.networkData }),
+  });
+}
+
+async function prepareSeed(
+  spec: CloudInitSeedSpec,
+  volumeId: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<PreparedFile> {
   const bytes = Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0);
   if (bytes > CONTENT_BYTES_MAX) {
     throw new VmletError('CloudInitTooLarge', `cloud-init data of ${bytes} bytes; the limit is ${CONTENT_BYTES_MAX}`);
@@ -38,6 +56,7 @@ export async function prepareNoCloudSeed(spec: NoCloudSeedSpec): Promise<Prepare
     const staging = fs.mkdtempSync(path.join(spec.stagingDirectory, 'seed-'));
     try {
       for (const [name, content] of Object.entries(files)) {
+        fs.mkdirSync(path.dirname(path.join(staging, name)), { recursive: true });
         fs.writeFileSync(path.join(staging, name), content, { mode: 0o444, flag: 'wx' });
       }
       await runTool({
@@ -47,7 +66,7 @@ export async function prepareNoCloudSeed(spec: NoCloudSeedSpec): Promise<Prepare
           'mkisofs',
           '-quiet',
           '-volid',
-          VOLUME_ID,
+          volumeId,
           '-joliet',
           '-rational-rock',
           '--set_all_file_dates',

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { openFds } from '../../linux/fd/fd.ts';
-import { prepareNoCloudSeed } from './cloud-init.ts';
+import { prepareConfigDriveSeed, prepareNoCloudSeed } from './cloud-init.ts';
 import { prepareEmptyDisk, prepareOverlay } from './qcow2.ts';
 import { runTool } from './run-tool.ts';
 import type { VolumePlace } from './volume-file.ts';
@@ -123,6 +123,18 @@ void test(
     });
     assert.match(listed, /Volume Id\s*: cidata/);
     assert.equal(fs.readFileSync(a).subarray(0x8001, 0x8006).toString(), 'CD001');
+    await prepareConfigDriveSeed({ ...spec, place: place(directory, 'drive.iso') });
+    const drive = path.join(directory, 'drive');
+    execFileSync('xorriso', ['-osirrox', 'on', '-indev', path.join(directory, 'drive.iso'), '-extract', '/', drive], {
+      stdio: 'ignore',
+      timeout: 10_000,
+    });
+    assert.deepEqual(fs.readdirSync(path.join(drive, 'openstack/latest')).sort(), [
+      'meta_data.json',
+      'network_data.json',
+      'user_data',
+    ]);
+    assert.equal(fs.readFileSync(path.join(drive, 'openstack/latest/user_data'), 'utf8'), spec.userData);
     await assert.rejects(
       prepareNoCloudSeed({ ...spec, userData: 'x'.repeat(5 << 20), place: place(directory, 'c.iso') }),
       { code: 'CloudInitTooLarge' },
