@@ -125,10 +125,14 @@ void test(
     assert.equal(fs.readFileSync(a).subarray(0x8001, 0x8006).toString(), 'CD001');
     await prepareConfigDriveSeed({ ...spec, place: place(directory, 'drive.iso') });
     const drive = path.join(directory, 'drive');
-    execFileSync('xorriso', ['-osirrox', 'on', '-indev', path.join(directory, 'drive.iso'), '-extract', '/', drive], {
-      stdio: 'ignore',
-      timeout: 10_000,
-    });
+    execFileSync(
+      'xorriso',
+      ['-osirrox', 'on', '-indev', path.join(directory, 'volume/drive.iso'), '-extract', '/', drive],
+      {
+        stdio: 'ignore',
+        timeout: 10_000,
+      },
+    );
     assert.deepEqual(fs.readdirSync(path.join(drive, 'openstack/latest')).sort(), [
       'meta_data.json',
       'network_data.json',
