@@ -65,7 +65,7 @@ const hypervNames: readonly (readonly [keyof HypervFeatures, string])[] = [
 ];
 
 /** libvirt and QEMU want a count; this is KubeVirt's. */
-const DEFAULT_SPINLOCK_RETRIES = 8191;
+const DEFAULT_SPINLOCK_RETRIES = 4096;
 
 function hypervOf(features: HypervFeatures): HypervFeature[] {
   return hypervNames.flatMap(([field, name]) => {
