@@ -9,7 +9,8 @@ import type { LibvirtConnection } from '../../libvirt/connection/connection.ts';
 import { connectLibvirt } from '../../libvirt/connection/connect.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { openNamespace } from '../../linux/namespace/namespace.ts';
-import { openDirectory } from '../../linux/path/openat2.ts';
+import { fdPath, openDirectory } from '../../linux/path/openat2.ts';
+import { parseProcessCgroups } from '../../linux/process/parse.ts';
 import { connectUnixBeneath, type UnixConnection } from '../../linux/socket/unix.ts';
 
 export interface SandboxLink {
@@ -52,15 +53,17 @@ export async function openSandboxLink(options: {
         `the libvirt socket of Pod ${options.podUid} is served by uid ${peer.uid} pid ${peer.pid}, not by uid ${options.sandboxUid}`,
       );
     }
-    const netns = owned.use(openNamespace(`/proc/${peer.pid}/ns/net`, 'net'));
-    const root = owned.use(openDirectory(`/proc/${peer.pid}/root`));
-    const initPid = parentPid(peer.pid);
+    // A descriptor of the process's own directory: whatever is read through it is of one process, or fails.
+    using daemon = openDirectory(`/proc/${peer.pid}`);
+    checkCgroup(daemon, options.podUid);
+    const netns = owned.use(openNamespace(`${fdPath(daemon)}/ns/net`, 'net'));
+    const root = owned.use(openDirectory(`${fdPath(daemon)}/root`));
+    const initPid = parentPid(daemon);
     const connection = await connectLibvirt(socket, {
       uri: 'qemu:///session',
       signal: options.signal,
       timeoutMs: callTimeoutMs,
     });
-    // It answered after the namespaces were opened, so the pid named this very daemon when they were.
     owned.move();
     return {
       connection,
@@ -92,7 +95,23 @@ async function connectAny(directory: Fd): Promise<UnixConnection> {
   throw missing;
 }
 
-function parentPid(pid: number): number {
-  const line = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+/**
+ * The kernel tells who called listen(2), not who answers: a process of the sandbox can pass the socket on and end, and
+ * its pid can become anybody's, root on the host included. A process does not choose its cgroup, and a Pod's is named
+ * after its uid, by kubelet's systemd driver with `_` for `-`.
+ */
+function checkCgroup(daemon: Fd, podUid: string): void {
+  const names = [podUid, podUid.replaceAll('-', '_')];
+  const cgroups = parseProcessCgroups(readFileSync(`${fdPath(daemon)}/cgroup`, 'utf8'));
+  if (!cgroups.some(({ path }) => path.split('/').some((part) => names.some((name) => part.includes(`pod${name}`))))) {
+    throw new VmletError(
+      'WrongPeer',
+      `the libvirt socket of Pod ${podUid} is served by a process outside of its cgroup`,
+    );
+  }
+}
+
+function parentPid(daemon: Fd): number {
+  const line = /^PPid:\t(\d+)$/m.exec(readFileSync(`${fdPath(daemon)}/status`, 'utf8'));
   return Number(line?.[1] ?? 0);
 }

@@ -29,7 +29,7 @@ import type { UnpackLimits } from './unpack.ts';
 export interface ImageStoreSettings {
   /** `<state>/images`. */
   readonly dir: string;
-  /** On a tmpfs: credential files live here for the time of one call. */
+  /** The store's own, on a tmpfs: credential files live here for the time of one call. Emptied when the store opens. */
   readonly runDir: string;
   /** References by path (docker-archive: and such) must lie below one of these. */
   readonly localImageDirs: readonly string[];
@@ -75,6 +75,8 @@ const fullDiskShare = 0.85;
 export async function openImageStore(settings: ImageStoreSettings): Promise<ImageStore> {
   const { dir, runDir } = settings;
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  // Credential files of pulls that were cut off.
+  await rm(runDir, { recursive: true, force: true });
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   await rm(join(dir, 'staging'), { recursive: true, force: true });
   for (const name of ['content', 'references', 'staging']) {

@@ -231,7 +231,10 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
   function receive(frame: Frame): void {
     if (frame.program === KEEPALIVE_PROGRAM) {
       if (frame.type === VIR_NET_MESSAGE && frame.procedure === KEEPALIVE_PROC_PING) {
-        sendKeepalive(KEEPALIVE_PROC_PONG);
+        // One that asks without reading the answers gets none: they would pile up here.
+        if (!transport.writableNeedDrain) {
+          sendKeepalive(KEEPALIVE_PROC_PONG);
+        }
       }
       return;
     }
