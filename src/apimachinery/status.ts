@@ -163,10 +163,6 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   return failure(415, 'UnsupportedMediaType', message);
 }
 
-export function tooManyRequests(message: string, retryAfterSeconds: number): StatusError {
-  return failure(429, 'TooManyRequests', message, { retryAfterSeconds });
-}
-
 export function internalError(message: string, options?: ErrorOptions): StatusError {
   const text = `Internal error occurred: ${message}`;
   return failure(500, 'InternalError', text, { causes: [{ message }] }, options);
@@ -174,10 +170,6 @@ export function internalError(message: string, options?: ErrorOptions): StatusEr
 
 export function serviceUnavailable(message: string): StatusError {
   return failure(503, 'ServiceUnavailable', message);
-}
-
-export function timedOut(message: string): StatusError {
-  return failure(504, 'Timeout', message);
 }
 
 export function isStatusReason(error: unknown, reason: string): error is StatusError {
@@ -194,10 +186,6 @@ export function isConflict(error: unknown): error is StatusError {
 
 export function isAlreadyExists(error: unknown): error is StatusError {
   return isStatusReason(error, 'AlreadyExists');
-}
-
-export function isInvalid(error: unknown): error is StatusError {
-  return isStatusReason(error, 'Invalid');
 }
 
 /** 410 in either of its two reasons. */

@@ -1,5 +1,4 @@
 /** get and list. */
-import type { FieldRequirement } from '../../apimachinery/selectors.ts';
 import { matchesFields, matchesLabels } from '../../apimachinery/selectors.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { badRequest, expired, failure, notFound } from '../../apimachinery/status.ts';
@@ -64,10 +63,6 @@ function fieldReader(definition: ResourceDefinition, field: string): ((object: K
 }
 
 /** A `metadata.name=x` selector names the one object there is to look at. */
-export function selectedName(fields: readonly FieldRequirement[]): string | undefined {
-  return fields.find(({ field, equal }) => field === 'metadata.name' && equal)?.value;
-}
-
 export function listObjects(context: ApiContext, request: ObjectRequest, options: ListRequestOptions): ListResult {
   const { definition } = request.resolved;
   const matches = createMatcher(definition, options);

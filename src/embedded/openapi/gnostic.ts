@@ -5,9 +5,6 @@
 import type { OpenApiV2 } from './openapi-v2.ts';
 import { createProtobufWriter, type ProtobufWriter } from './protobuf-writer.ts';
 
-/** Media type of the encoding. */
-export const openApiV2ProtobufType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-
 type Json = unknown;
 type Write = (writer: ProtobufWriter, field: number, value: Json) => void;
 type Table = Readonly<Record<string, readonly [field: number, write: Write]>>;

@@ -8,7 +8,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { ToolError, UnsupportedError, VmletError, errorCode } from '../../base/errors.ts';
-import { removeCgroup, removeSharedParent } from './cgroup-remains.ts';
+import { removeCgroupRemains, removeSharedParent } from './cgroup-remains.ts';
 import { buildOciSpec } from './oci-spec.ts';
 import type { SandboxHostFacts, SandboxRequest } from './oci-spec.ts';
 import { bundleDir, runtimeRoot, sandboxCgroup } from './settings.ts';
@@ -87,7 +87,7 @@ export async function deleteSandbox(settings: SandboxSettings, id: string): Prom
     doing: `delete sandbox ${id}`,
     timeoutMs: callTimeoutMs,
   });
-  await removeCgroup(sandboxCgroup(settings, id));
+  await removeCgroupRemains(sandboxCgroup(settings, id));
   await rm(bundleDir(settings, id), { recursive: true, force: true });
 }
 
@@ -97,8 +97,8 @@ export async function removeSandboxRemains(settings: SandboxSettings): Promise<v
   if (left.length > 0) {
     throw new VmletError('SandboxesLeft', `${left.length} sandboxes still exist under ${settings.runDir}`);
   }
-  await removeCgroup(settings.cgroupParent);
-  await removeSharedParent(settings.cgroupParent);
+  await removeCgroupRemains(settings.cgroupParent);
+  removeSharedParent(settings.cgroupParent);
   await rm(settings.runDir, { recursive: true, force: true });
 }
 

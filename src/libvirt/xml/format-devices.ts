@@ -1,6 +1,6 @@
 import type { Disk, DiskBacking, Interface, PciAddress } from './device-types.ts';
 import type { DomainDevices } from './domain-types.ts';
-import { element, formatXml } from './xml-element.ts';
+import { element } from './xml-element.ts';
 import type { XmlElement } from './xml-element.ts';
 
 /** Children of `<devices>`. */
@@ -53,16 +53,6 @@ export function deviceElements(devices: DomainDevices): XmlElement[] {
       ? []
       : [element('rng', { model: devices.rng.model }, [element('backend', { model: 'random' }, devices.rng.backend)])]),
   ];
-}
-
-/** One disk alone, for attach, detach and update of devices. */
-export function formatDiskXml(disk: Disk): string {
-  return formatXml(diskElement(disk));
-}
-
-/** One interface alone, for attach, detach and update of devices. */
-export function formatInterfaceXml(nic: Interface): string {
-  return formatXml(interfaceElement(nic));
 }
 
 function diskElement(disk: Disk): XmlElement {

@@ -19,7 +19,7 @@ export class Fd {
     assert(Number.isInteger(value) && value >= 0, `bad descriptor ${value} for ${label}`);
     this.#value = value;
     this.label = label;
-    open.set(value, trackStacks ? `${label}\n${new Error('opened').stack ?? ''}` : label);
+    open.set(value, label);
   }
 
   /** The number, for a call. Throws once closed. */
@@ -47,13 +47,6 @@ export class Fd {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-let trackStacks = false;
-
-/** Keeps the stack of every later open, for tests. */
-export function trackFdStacks(): void {
-  trackStacks = true;
 }
 
 /** Labels of descriptors still open. Empty at the end of a test, or it leaked. */

@@ -18,24 +18,6 @@ export function declare(prototype: string): Native {
   return libc.func(prototype) as Native;
 }
 
-/**
- * The same function as a promise on koffi's worker pool: for calls that may block. The buffer arguments must stay
- * untouched until it settles. Rejects never: the result is the C return value, paired with the errno of that thread.
- */
-export function declareBlocking(prototype: string): (...args: unknown[]) => Promise<number> {
-  const native = libc.func(prototype) as { async: (...args: unknown[]) => void };
-  return (...args) =>
-    new Promise((resolve, reject) => {
-      native.async(...args, (error: Error | null, result: number) => {
-        if (error === null) {
-          resolve(result);
-        } else {
-          reject(error);
-        }
-      });
-    });
-}
-
 export function errno(): number {
   return koffi.errno();
 }

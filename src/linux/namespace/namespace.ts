@@ -13,19 +13,7 @@ import { assert } from '../../base/assert.ts';
 import { errorCode } from '../../base/errors.ts';
 import { Fd } from '../fd/fd.ts';
 import { check, declare } from '../ffi/ffi.ts';
-import {
-  CLONE_NEWCGROUP,
-  CLONE_NEWIPC,
-  CLONE_NEWNET,
-  CLONE_NEWNS,
-  CLONE_NEWPID,
-  CLONE_NEWUSER,
-  CLONE_NEWUTS,
-  MNT_DETACH,
-  MS_BIND,
-  NSFS_MAGIC,
-  UMOUNT_NOFOLLOW,
-} from './constants.ts';
+import { CLONE_NEWNET, MNT_DETACH, MS_BIND, NSFS_MAGIC, UMOUNT_NOFOLLOW } from './constants.ts';
 
 // None of these blocks on anything but kernel locks. Strings are lent for the call.
 const cSetns = declare('int setns(int fd, int kind)');
@@ -36,17 +24,6 @@ const cMount = declare(
 const cUmount2 = declare('int umount2(const char *target, int flags)');
 
 export type NamespaceKind = 'net' | 'mnt' | 'pid' | 'ipc' | 'uts' | 'user' | 'cgroup';
-
-/** CLONE_NEW* bit by the name that /proc/<pid>/ns uses. */
-export const cloneFlagByKind: Readonly<Record<NamespaceKind, number>> = {
-  net: CLONE_NEWNET,
-  mnt: CLONE_NEWNS,
-  pid: CLONE_NEWPID,
-  ipc: CLONE_NEWIPC,
-  uts: CLONE_NEWUTS,
-  user: CLONE_NEWUSER,
-  cgroup: CLONE_NEWCGROUP,
-};
 
 const THREAD_NET = '/proc/thread-self/ns/net';
 

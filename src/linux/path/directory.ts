@@ -12,7 +12,6 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
-  AT_SYMLINK_NOFOLLOW,
   O_DIRECTORY,
   O_RDWR,
   RENAME_NOREPLACE,
@@ -71,15 +70,6 @@ export function renameAt(request: RenameRequest): void {
     cRenameat2(fromDirectory.value, entry(from), toDirectory.value, entry(to), flags),
     'renameat2',
     `${label(fromDirectory, from)} to ${label(toDirectory, to)}`,
-  );
-}
-
-/** Owner of an entry, a link itself included. */
-export function chownAt(directory: Fd, name: string, owner: { readonly uid: number; readonly gid: number }): void {
-  check(
-    cFchownat(directory.value, entry(name), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW),
-    'fchownat',
-    label(directory, name),
   );
 }
 
