@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../command.ts';
 import { completionCommand } from './completion/command.ts';
 import { consoleCommand } from './console/command.ts';
+import { inspectCommand } from './inspect/command.ts';
 import { listCommand } from './list/command.ts';
 import { logsCommand } from './logs/command.ts';
 import { pauseCommand } from './pause/command.ts';
@@ -20,6 +21,7 @@ export const machineCommands: readonly CommandSpec[] = [
   unpauseCommand,
   consoleCommand,
   logsCommand,
+  inspectCommand,
 ];
 
 export const generalCommands: readonly CommandSpec[] = [versionCommand, completionCommand];

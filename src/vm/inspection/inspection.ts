@@ -33,6 +33,8 @@ export interface InspectedProcess {
   readonly command: string;
   readonly uid: number;
   readonly threads: number;
+  /** Which they are; left out by nodes that tell only how many. */
+  readonly threadList?: readonly { readonly tid: number; readonly name: string }[];
   /** Anonymous memory, KiB. */
   readonly anonymousKiB: number;
   /** `disabled`, `strict`, `filter`. */
