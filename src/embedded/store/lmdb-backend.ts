@@ -6,6 +6,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { open } from 'lmdb';
+import { withDeadline } from '../../base/deadline.ts';
 import type { Database } from 'lmdb';
 import type { Backend } from './backend.ts';
 import { decodeEntry, decodeEvent, encodeEntry, encodeEvent } from './codec.ts';
@@ -43,6 +44,9 @@ function lmdbBackend(path: string): Backend {
     overlappingSync: false,
     // The engine batches; a delay here would only add latency.
     commitDelay: 0,
+    // Every write is in an explicit batch. With it on, a commit that fails (full disk) also rejects a promise inside lmdb
+    // that nobody can get at, which ends the process.
+    eventTurnBatching: false,
   });
   chmodSync(path, 0o600);
   const entries: Database<Buffer, string> = root.openDB({ name: 'entries', encoding: 'binary' });
@@ -78,7 +82,7 @@ function lmdbBackend(path: string): Backend {
     },
     async commit({ events, compactTo }) {
       // The single puts need no promise of their own: they settle with the batch.
-      await root.batch(() => {
+      const committed = root.batch(() => {
         for (const event of events) {
           void (event.type === 'delete' ? entries.remove(event.key) : entries.put(event.key, encodeEntry(event)));
           void log.put(event.revision, encodeEvent(event));
@@ -94,9 +98,28 @@ function lmdbBackend(path: string): Backend {
           void meta.put('compacted', compactTo);
         }
       });
+      try {
+        await committed;
+      } catch (error) {
+        throw await commitCause(error);
+      }
       compactedRevision = compactTo;
       root.resetReadTxn();
     },
     close: () => root.close(),
   };
+}
+
+const causeTimeoutMs = 1000;
+
+/** lmdb's own error only says that there is another one, behind a promise in `commitError`. */
+async function commitCause(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error && error.commitError instanceof Promise)) {
+    return error;
+  }
+  const settled = error.commitError.then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+  return withDeadline(settled, causeTimeoutMs, 'why the commit failed').catch(() => error);
 }

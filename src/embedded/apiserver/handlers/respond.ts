@@ -41,7 +41,9 @@ export function asStatusError(error: unknown): StatusError {
     return error;
   }
   if (isStoreError(error, 'WriteFailed')) {
-    return internalError(`the store cannot write: ${errorMessage(error.cause)}`, { cause: error });
+    const cause = errorMessage(error.cause);
+    const remedy = /no space left/iu.test(cause) ? '; free some room on the file system of the state directory' : '';
+    return internalError(`the store cannot write: ${cause}${remedy}`, { cause: error });
   }
   return internalError('the server failed on this request; its log says more', { cause: error });
 }
