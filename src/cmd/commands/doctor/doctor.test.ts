@@ -67,6 +67,18 @@ test('the configuration that the kernel itself keeps counts first', async (t) =>
   assert.equal(report?.status, 'ok');
 });
 
+test('what is refused to somebody who is not root is for root to find out', async (t) => {
+  const refuse = (): never => {
+    throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+  };
+  const host = combine(goodHost, { probes: { clockSynchronised: refuse } });
+  const look = async (isRoot: boolean): Promise<string | undefined> =>
+    (await examine(selectChecks('time-synchronised'), prepareHost(t, combine(host, { settings: { isRoot } }))))[0]
+      ?.seen;
+  assert.equal(await look(false), 'only root can find it out');
+  assert.equal(await look(true), 'could not be found out: EACCES: permission denied');
+});
+
 test('a word selects one check or those of a subject', () => {
   assert.equal(selectChecks(undefined), checks);
   assert.deepEqual(

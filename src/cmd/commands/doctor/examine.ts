@@ -1,5 +1,5 @@
 /** Runs checks and orders what they say. */
-import { errorMessage } from '../../../base/errors.ts';
+import { errorCode, errorMessage } from '../../../base/errors.ts';
 import { skipped, subjectOf, type Check, type Finding, type Status } from './check.ts';
 import type { Facts } from './facts.ts';
 
@@ -16,7 +16,12 @@ export function examine(checks: readonly Check[], facts: Facts): Promise<Report[
       try {
         finding = await check.look(facts);
       } catch (error) {
-        finding = skipped(`could not be found out: ${errorMessage(error)}`);
+        const isRefused = ['EACCES', 'EPERM'].includes(errorCode(error));
+        finding = skipped(
+          isRefused && !facts.settings.isRoot
+            ? 'only root can find it out'
+            : `could not be found out: ${errorMessage(error)}`,
+        );
       }
       return { name: check.name, subject: subjectOf(check.name), ...finding };
     }),

@@ -69,7 +69,7 @@ const mitigations: Check = {
       : warning(
           `open CPU flaws: ${open.join(', ')}`,
           'a guest may read memory of other guests or of this host',
-          'update kernel and microcode (packages intel-microcode, amd64-microcode), and remove mitigations=off from the kernel command line',
+          'update kernel and microcode (packages intel-microcode, amd64-microcode) and remove mitigations=off from the kernel command line; in a VM, the same on its host',
         );
   },
 };
