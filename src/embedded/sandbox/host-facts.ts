@@ -10,20 +10,24 @@ export const libvirtDaemons = ['/usr/sbin/virtqemud', '/usr/sbin/libvirtd'] as c
 
 const capSysResource = 1n << 24n;
 
-/** Whether a swap limit may be asked for: v1 says so at the root, v2 in any child. */
-export async function hasSwapAccounting(): Promise<boolean> {
-  const root = '/sys/fs/cgroup';
+/**
+ * Whether a swap limit may be asked for. v1 says so at the root. v2 says so only in a cgroup that has the memory
+ * controller, of which a fresh host without systemd has none yet: there, whether the kernel can swap tells.
+ */
+export async function hasSwapAccounting(root = '/sys/fs/cgroup'): Promise<boolean> {
+  if (await isThere(`${root}/memory/memory.memsw.limit_in_bytes`)) {
+    return true;
+  }
+  if (!(await isThere(`${root}/cgroup.controllers`))) {
+    return false;
+  }
   const children = await readdir(root, { withFileTypes: true });
-  const candidates = [
-    `${root}/memory/memory.memsw.limit_in_bytes`,
-    ...children.filter((entry) => entry.isDirectory()).map(({ name }) => `${root}/${name}/memory.swap.max`),
-  ];
-  for (const path of candidates) {
-    if (await isThere(path)) {
-      return true;
+  for (const { name } of children.filter((entry) => entry.isDirectory())) {
+    if (await isThere(`${root}/${name}/memory.max`)) {
+      return isThere(`${root}/${name}/memory.swap.max`);
     }
   }
-  return false;
+  return isThere('/proc/swaps');
 }
 
 /** The libvirt daemon of this host: the modular one where both are installed, as the launcher's init chooses too. */

@@ -87,6 +87,19 @@ void test('a run that hangs is killed at the deadline and told from its last ste
   assert.equal(result.backend, undefined);
 });
 
+void test('a child that starts slowly says nothing about KVM', async () => {
+  using cleanup = new DisposableStack();
+  const steps = Array.from({ length: 8 }, (_, step) => `{"step":${step}}`).join('\\n');
+  const program = `setTimeout(() => console.log('${steps}\\n{"done":true}'), 500);`;
+  const result = await probeKvm({
+    device: '/dev/null',
+    child: child(temporary(cleanup), program),
+    timeoutMs: 300,
+    modulesDirectory: '/nowhere',
+  });
+  assert.equal(result.usable, true, result.reason);
+});
+
 void test('the answer is kept for this boot and asked anew after another', async () => {
   using cleanup = new DisposableStack();
   const directory = temporary(cleanup);

@@ -23,6 +23,7 @@ export interface KvmProbeResult {
 
 export interface KvmProbeOptions {
   readonly device?: string;
+  /** For the guest, once the child has started. */
   readonly timeoutMs?: number;
   /** For tests: another program than the probe's child, and where the modules are listed. */
   readonly child?: string;
@@ -30,11 +31,13 @@ export interface KvmProbeOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 3000;
+/** For the child to start: a second or more on a busy host, which says nothing about its KVM. */
+const START_TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
 const BACKENDS = ['kvm_intel', 'kvm_amd', 'kvm_pvm'] as const;
 const EMULATE = 'guests run by emulation (slower) until then';
 
-/** Probes now. Takes some 100 ms, at most `timeoutMs` (3 s). Never throws for what the host lacks. */
+/** Probes now. Takes some 100 ms; the guest may run for `timeoutMs` (3 s). Never throws for what the host lacks. */
 export async function probeKvm(options: KvmProbeOptions = {}): Promise<KvmProbeResult> {
   const started = performance.now();
   const device = options.device ?? '/dev/kvm';
@@ -128,22 +131,28 @@ async function runChild(request: { program: string; device: string; timeoutMs: n
     env: {},
   });
   let output = '';
-  let killed = false;
-  const deadline = setTimeout(() => {
-    killed = true;
-    child.kill('SIGKILL');
-  }, request.timeoutMs);
+  let hungAfterMs: number | undefined;
+  const killAfter = (milliseconds: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      hungAfterMs = milliseconds;
+      child.kill('SIGKILL');
+    }, milliseconds);
+  let deadline = killAfter(START_TIMEOUT_MS);
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   child.once('error', (error) => resolve(error.message));
   child.once('close', (code, signal) => resolve(code === 0 ? undefined : `the probe ended with ${signal ?? code}`));
   child.stdout.setEncoding('utf8');
+  child.stdout.once('data', () => {
+    clearTimeout(deadline);
+    deadline = killAfter(request.timeoutMs);
+  });
   child.stdout.on('data', (text: string) => {
     output += output.length < OUTPUT_BYTES_MAX ? text : '';
   });
   const ending = await promise;
   clearTimeout(deadline);
   const parsed = parseChildOutput(output);
-  return { ...parsed, error: parsed.error ?? ending, hungAfterMs: killed ? request.timeoutMs : undefined };
+  return { ...parsed, error: parsed.error ?? ending, hungAfterMs };
 }
 
 function findDeviceObstacle(device: string): Omit<KvmProbeResult, 'durationMs' | 'backend'> | undefined {
