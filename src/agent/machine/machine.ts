@@ -252,16 +252,19 @@ export class Machine {
   }
 
   async #open(): Promise<SandboxLink | undefined> {
+    let link: SandboxLink | undefined;
     try {
-      const link = await openSandboxLink({
+      link = await openSandboxLink({
         kubeletDir: this.#context.kubeletDir,
         podUid: this.#podUid,
         sandboxUid: this.#context.sandboxUid,
         signal: this.#context.signal,
       });
-      link.connection.onClose(() => this.#unlink(link));
+      const opened = link;
+      opened.connection.onClose(() => this.#unlink(opened));
       await link.connection.onDomainEvent({ kinds: ['lifecycle', 'ioErrorReason', 'reboot'] }, (event) => {
-        this.#logger.info(
+        // Not louder: how many there are is the guest's choice.
+        this.#logger.debug(
           { event: event.kind, ...('event' in event ? { what: event.event, detail: event.detail } : {}) },
           'domain event',
         );
@@ -274,6 +277,7 @@ export class Machine {
       this.#link = link;
       return link;
     } catch (error) {
+      await link?.close();
       if (['ENOENT', 'ECONNREFUSED', 'ConnectionClosed', 'ECONNRESET'].includes(errorCode(error))) {
         this.#unreachable('it is not up, or was ended and is being started again');
         return undefined;

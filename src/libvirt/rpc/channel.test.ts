@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { withDeadline } from '../../base/deadline.ts';
+import { pollUntil, withDeadline } from '../../base/deadline.ts';
 import { errorCode } from '../../base/errors.ts';
 import { XdrWriter } from '../xdr/xdr.ts';
 import { createChannel } from './channel.ts';
@@ -211,6 +211,19 @@ describe('channel', () => {
       peer.events.map((event) => event.procedure),
       [318],
     );
+    peer.channel.close('done');
+  });
+
+  it('takes a flood of events no faster than it wants, and loses none', async () => {
+    const peer = connected();
+    const beganMs = Date.now();
+    for (let count = 0; count < 300; count += 1) {
+      peer.send({ type: VIR_NET_MESSAGE, serial: 0, procedure: 300 });
+    }
+    await pollUntil(() => (peer.events.length > 0 ? true : undefined), { timeoutMs: 2_000, doing: 'first events' });
+    assert.ok(peer.events.length <= 200, `${peer.events.length} at once`);
+    await pollUntil(() => (peer.events.length === 300 ? true : undefined), { timeoutMs: 5_000, doing: 'all events' });
+    assert.ok(Date.now() - beganMs >= 900);
     peer.channel.close('done');
   });
 

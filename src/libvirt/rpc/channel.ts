@@ -34,6 +34,9 @@ const DEFAULT_CALL_TIMEOUT_MS = 30_000;
 /** Calls under way at once on one connection; libvirtd itself works on max_client_requests (5) of them. */
 const MAX_PENDING_CALLS = 1024;
 const MAX_STREAMS = 256;
+/** A guest makes some events a minute. A daemon in its hands could make this process do nothing else. */
+const MAX_EVENTS_PER_WINDOW = 200;
+const EVENT_WINDOW_MS = 1000;
 
 export interface KeepaliveOptions {
   /** Silence after which a ping is sent. */
@@ -86,6 +89,8 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
   let ended: ConnectionClosedError | undefined;
   let lastHeardMs = Date.now();
   let unansweredPings = 0;
+  let windowStartMs = 0;
+  let eventsInWindow = 0;
   const closing = Promise.withResolvers<ConnectionClosedError>();
 
   function send(frame: Parameters<typeof encodeFrame>[0], done?: (error?: Error | null) => void): void {
@@ -228,6 +233,20 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
     return stream.duplex;
   }
 
+  /** Too many at once wait in the socket, and with them everything else that this daemon says. */
+  function throttleEvents(): void {
+    const nowMs = Date.now();
+    if (nowMs - windowStartMs >= EVENT_WINDOW_MS) {
+      windowStartMs = nowMs;
+      eventsInWindow = 0;
+    }
+    eventsInWindow += 1;
+    if (eventsInWindow === MAX_EVENTS_PER_WINDOW) {
+      transport.pause();
+      setTimeout(() => transport.resume(), EVENT_WINDOW_MS).unref();
+    }
+  }
+
   function receive(frame: Frame): void {
     if (frame.program === KEEPALIVE_PROGRAM) {
       if (frame.type === VIR_NET_MESSAGE && frame.procedure === KEEPALIVE_PROC_PING) {
@@ -267,6 +286,7 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
         streams.get(frame.serial)?.receive(frame);
         return;
       case VIR_NET_MESSAGE:
+        throttleEvents();
         options.onEvent(frame);
         return;
       default:
