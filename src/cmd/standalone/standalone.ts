@@ -12,6 +12,7 @@ import { readDnsSettings } from '../../agent/network/dns-settings.ts';
 import { createStepLog } from '../../agent/steps.ts';
 import { startVmiAgent } from '../../agent/vmi-agent.ts';
 import type { Logger } from '../../base/logger.ts';
+import { VmletError, errorCode } from '../../base/errors.ts';
 import { version } from '../../base/version.ts';
 import { createEventRecorder } from '../../client/events.ts';
 import { startInformer } from '../../client/informer.ts';
@@ -66,6 +67,8 @@ const goArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 export async function startStandalone(options: {
   readonly settings: StandaloneSettings;
   readonly logger: Logger;
+  /** Gives up starting, and takes away what was set up. Has no effect once started: then it is `close`. */
+  readonly signal: AbortSignal;
   /** What takes long, in words for a person. */
   readonly onProgress: (message: string) => void;
 }): Promise<Standalone> {
@@ -73,6 +76,12 @@ export async function startStandalone(options: {
   const stopping = new AbortController();
   const { signal } = stopping;
   await using undo = new AsyncDisposableStack();
+  /** What ends by the signal: when the start fails half-way, nobody else gives it. */
+  const deferClosed = (closed: Promise<unknown>): void =>
+    undo.defer(async () => {
+      stopping.abort();
+      await closed;
+    });
   mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
   mkdirSync(settings.runDir, { recursive: true, mode: 0o711 });
 
@@ -129,6 +138,12 @@ export async function startStandalone(options: {
     cidrV6: settings.podCidrV6,
     logger,
   });
+  undo.defer(async () => {
+    if ((await listSandboxes(sandbox)).length === 0) {
+      await removeSandboxRemains(sandbox);
+      await network.removeHost();
+    }
+  });
   const images = await openImageStore({
     dir: `${settings.stateDir}/images`,
     runDir: `${settings.runDir}/pull`,
@@ -137,6 +152,7 @@ export async function startStandalone(options: {
   });
   // The probe's own sandbox must not look like a Pod's that was left behind.
   await sandboxHost(acceleration.kvm);
+  options.signal.throwIfAborted();
   const kubeletDir = `${settings.stateDir}/kubelet`;
   const runtime = await startPodRuntime({
     client,
@@ -148,7 +164,7 @@ export async function startStandalone(options: {
     logger: logger.child({ name: 'podruntime' }),
     signal,
   });
-  undo.defer(() => runtime.closed);
+  deferClosed(runtime.closed);
 
   const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
   undo.defer(() => events.flush());
@@ -176,7 +192,8 @@ export async function startStandalone(options: {
     launcher: {
       image: podRuntimeDefaults.launcherImage,
       kvm: acceleration.kvm,
-      vhostNet: existsSync('/dev/vhost-net'),
+      // An emulated guest cannot use it.
+      vhostNet: acceleration.kvm && existsSync('/dev/vhost-net'),
       cpuAllocationRatio: 10,
       nodeSelector: { 'kubevirt.io/schedulable': 'true' },
     },
@@ -202,12 +219,17 @@ export async function startStandalone(options: {
     step: createStepLog(agentLogger),
   };
   const agent = startVmiAgent(context);
-  undo.defer(() => agent.closed);
+  deferClosed(agent.closed);
   lateNode.bind({ client, node: createNodeSubresources(context, agent) });
   await agent.ready;
   const adopted = (await listSandboxes(sandbox)).length;
 
-  const { port } = await server.listen({ host: '127.0.0.1', port: settings.port });
+  options.signal.throwIfAborted();
+  const { port } = await server.listen({ host: '127.0.0.1', port: settings.port }).catch((error: unknown) => {
+    throw errorCode(error) === 'EADDRINUSE'
+      ? new VmletError('PortInUse', `port ${settings.port} is in use by another program: name a free one with --port`)
+      : error;
+  });
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = `${settings.stateDir}/kubeconfig`;
   writeKubeconfig(kubeconfig, { server: url, ca: certificates.ca.cert, ...certificates.client });
@@ -221,10 +243,6 @@ export async function startStandalone(options: {
     async close() {
       stopping.abort();
       await closing.disposeAsync();
-      if ((await listSandboxes(sandbox)).length === 0) {
-        await removeSandboxRemains(sandbox);
-        await network.removeHost();
-      }
     },
   };
 }

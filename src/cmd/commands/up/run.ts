@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { VmletError } from '../../../base/errors.ts';
 import { createLogger } from '../../../base/logger.ts';
+import type { Fd } from '../../../linux/fd/fd.ts';
+import { tryLock } from '../../../linux/lock/lock.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
 import { readPidFile, removePidFile, writePidFile } from '../../pid-file.ts';
 import { requireRoot } from '../../require-root.ts';
@@ -27,12 +29,25 @@ export async function run(invocation: Invocation): Promise<number> {
   if (options['detach'] === true) {
     return detach(io, settings);
   }
+  // Two that start at the same moment both find no pid file, and a state directory can be named with another run directory.
+  using _stateLock = takeLock(settings.stateDir, pidFile);
+  using _runLock = takeLock(settings.runDir, pidFile);
   writePidFile(pidFile);
   try {
     return await serve(io, settings);
   } finally {
     removePidFile(pidFile);
   }
+}
+
+function takeLock(directory: string, pidFile: string): Fd {
+  const lock = tryLock(`${directory}/lock`);
+  if (lock === undefined) {
+    const pid = readPidFile(pidFile)?.pid;
+    const who = pid === undefined ? 'another vmlet' : `another vmlet (pid ${pid})`;
+    throw new VmletError('AlreadyRunning', `${who} uses ${directory}: stop it, or name other directories`);
+  }
+  return lock;
 }
 
 async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
@@ -44,6 +59,7 @@ async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
   const standalone = await startStandalone({
     settings,
     logger,
+    signal: io.signal,
     onProgress: (message) => io.out(`${message} ...\n`),
   });
   io.out(
