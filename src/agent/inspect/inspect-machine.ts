@@ -70,11 +70,13 @@ function inspectProcess(pid: number): InspectedProcess | undefined {
   if (status === undefined) {
     return undefined;
   }
+  const threads = listThreads(pid) ?? [];
   return {
     pid,
     command: status.name,
     uid: status.uids[0] ?? -1,
-    threads: listThreads(pid)?.length ?? 0,
+    threads: threads.length,
+    threadList: threads.map(({ tid, comm }) => ({ tid, name: comm })),
     anonymousKiB: Math.round((readMemory(pid)?.anonymousBytes ?? 0) / 1024),
     seccomp: seccompModes[status.seccompMode] ?? String(status.seccompMode),
     noNewPrivileges: status.noNewPrivileges,
