@@ -12,11 +12,13 @@ export async function observeRunning(
   vmi: VirtualMachineInstance,
   machine: Machine,
 ): Promise<RunningFacts | undefined> {
-  const domain = await machine.observe(vmi);
-  if (domain === undefined || machine.network === undefined) {
+  if (machine.link === undefined || machine.network === undefined) {
     return undefined;
   }
-  const live = await machine.describe(vmi);
+  const [domain, live] = await Promise.all([machine.observe(vmi), machine.describe(vmi)]);
+  if (domain === undefined) {
+    return undefined;
+  }
   const targets = new Map(live.disks.map((disk) => [disk.alias, disk.target]));
   return {
     domain,
