@@ -23,6 +23,7 @@ import { prepareEmptyDisk, prepareOverlay } from '../volumes/qcow2.ts';
 import type { VolumePlace } from '../volumes/volume-file.ts';
 import { chooseFirmware } from './firmware.ts';
 import { checkKernelFiles } from './kernel-files.ts';
+import { existsInSandbox } from './sandbox-files.ts';
 import { emptyDirPath, type SandboxLink } from './sandbox-link.ts';
 
 const emulators: Readonly<Record<string, string>> = {
@@ -55,8 +56,11 @@ export async function prepareMachine(options: PrepareOptions): Promise<string> {
     checkKernelFiles(link.root, kernel);
   }
   const efi = vmi.spec.domain.firmware?.bootloader?.efi;
+  const virtType = context.emulationReason === undefined ? 'kvm' : 'qemu';
   const facts: DomainFacts = {
-    virtType: context.emulationReason === undefined ? 'kvm' : 'qemu',
+    virtType,
+    // libvirt gives vhost-net to KVM guests only.
+    vhostNet: virtType === 'kvm' && existsInSandbox(link.root, '/dev/vhost-net'),
     emulatorPath: emulatorPath(),
     disks,
     interfaces: network.interfaces.map((nic) => ({

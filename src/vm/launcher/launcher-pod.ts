@@ -30,7 +30,7 @@ export interface LauncherSettings {
   readonly image: string;
   /** False where guests are emulated: then the Pod asks for no KVM device. */
   readonly kvm: boolean;
-  /** True where nodes offer /dev/vhost-net: Pods with a virtio card then ask for it. */
+  /** True where nodes offer /dev/vhost-net and guests can use it (KVM): Pods with a virtio card then ask for it. */
   readonly vhostNet?: boolean;
   /** Virtual CPUs per CPU requested; KubeVirt's default is 10. */
   readonly cpuAllocationRatio: number;
