@@ -54,6 +54,9 @@ const BROADCAST = '255.255.255.255';
 const FROM_THIS_LINK = 255;
 /** A guest that floods waits for the next turn of the loop, not everybody else. */
 const DATAGRAMS_PER_TURN = 16;
+/** A guest asks a few times in its life. Beyond this it waits out the window, and the kernel drops what its queue cannot hold. */
+const DATAGRAMS_PER_WINDOW = 256;
+const WINDOW_MS = 500;
 
 /** Opens the sockets; the interfaces must be there (`ensureVmNetwork`). Throws KernelError. */
 export function startAddressServers(options: AddressServerOptions): AddressServers {
@@ -183,17 +186,35 @@ function serve(
   onDatagram: (datagram: Datagram, socket: DatagramSocket) => void,
 ): DatagramSocket {
   const socket = place.resources.use(inNetworkNamespace(place.netns, open));
-  place.resources.use(
-    place.reactor.watch(socket.fd, () => {
-      for (let count = 0; count < DATAGRAMS_PER_TURN; count++) {
-        const datagram = socket.receive();
-        if (datagram === undefined) {
-          return;
-        }
-        onDatagram(datagram, socket);
+  let windowStartMs = 0;
+  let taken = 0;
+  let pause: NodeJS.Timeout | undefined;
+  let watch = place.reactor.watch(socket.fd, onReadable);
+  place.resources.defer(() => {
+    clearTimeout(pause);
+    watch[Symbol.dispose]();
+  });
+
+  function onReadable(): void {
+    if (Date.now() - windowStartMs >= WINDOW_MS) {
+      windowStartMs = Date.now();
+      taken = 0;
+    }
+    for (let count = 0; count < DATAGRAMS_PER_TURN; count++) {
+      const datagram = socket.receive();
+      if (datagram === undefined) {
+        break;
       }
-    }),
-  );
+      taken += 1;
+      onDatagram(datagram, socket);
+    }
+    if (taken >= DATAGRAMS_PER_WINDOW) {
+      watch[Symbol.dispose]();
+      pause = setTimeout(() => {
+        watch = place.reactor.watch(socket.fd, onReadable);
+      }, WINDOW_MS).unref();
+    }
+  }
   return socket;
 }
 

@@ -4,11 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { openFds } from '../../linux/fd/fd.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
-import { openNamespace } from '../../linux/namespace/namespace.ts';
+import { inNetworkNamespace, openNamespace } from '../../linux/namespace/namespace.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
+import { openUdpSocket } from '../../linux/socket/datagram.ts';
 import type { Interface } from '../../vm/kinds/virtualmachineinstance/device-types.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 import { startAddressServers } from './address-servers.ts';
@@ -154,6 +156,37 @@ describe('VM network on the kernel', { skip: isRoot ? false : 'needs root' }, ()
       assert.equal(told.length, round + 1, 'a renewed lease is not news');
       assert.equal(told[round]?.address, '10.0.2.2');
     }
+  });
+
+  test('a guest that floods the server is taken a little at a time, and gets its address all the same', async () => {
+    const network = ensureVmNetwork(vmiWith({ masquerade: {} }), netns);
+    plugGuest('k6t-eth0');
+    using reactor = disposableReactor();
+    using _servers = startAddressServers({
+      netns,
+      reactor: reactor.reactor,
+      network,
+      hostname: 'vm-a',
+      dns: { servers: [], searches: [] },
+      onLease: () => undefined,
+    });
+    using guest = openNamespace(`/run/netns/${peerName}`, 'net');
+    using flood = inNetworkNamespace(guest, () =>
+      openUdpSocket({
+        bind: { family: 'ipv4', address: '0.0.0.0', port: 0 },
+        device: 'guest0',
+        broadcast: true,
+        reuseAddress: true,
+      }),
+    );
+    const server = { family: 'ipv4', address: '255.255.255.255', port: 67 } as const;
+    for (let burst = 0; burst < 20; burst++) {
+      for (let count = 0; count < 100; count++) {
+        flood.send(Buffer.alloc(300), server);
+      }
+      await setImmediate();
+    }
+    assert.equal((await udhcpc(peerName, 'guest0'))['ip'], '10.0.2.2');
   });
 
   test('bridge: the guest takes the pod address, across a restart too; removal gives it back', async () => {

@@ -50,8 +50,8 @@ export const BROADCAST_FLAG = 0x8000;
 const ETHERNET = 1;
 const MAGIC_COOKIE = 0x63825363;
 const MIN_MESSAGE_BYTES = 300;
-/** An Ethernet frame holds less; anything longer was not sent by a client on this link. */
-const MAX_MESSAGE_BYTES = 65_507;
+/** Clients send some 300 bytes; with the largest of options still less than this. Bounds the work that a message can make. */
+const MAX_MESSAGE_BYTES = 4096;
 
 export interface Dhcp4Message {
   readonly op: number;
