@@ -5,6 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { withDeadline } from '../../base/deadline.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { SerialConsole } from './serial-console.ts';
 
@@ -73,4 +74,25 @@ test('typing into a console without a guest does not block the viewer', async ()
     viewer.write('x', () => resolve());
   });
   serial.close();
+});
+
+test('a guest that writes without end is read at a bounded pace, and nothing is lost', async () => {
+  const { guest, agent, close } = await guestPair();
+  const serial = new SerialConsole();
+  const totalBytes = 3 * 1024 * 1024;
+  let bytes = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  agent.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes === totalBytes) {
+      resolve();
+    }
+  });
+  serial.attach(agent);
+  const beganMs = Date.now();
+  guest.write(Buffer.alloc(totalBytes, 'x'));
+  await withDeadline(promise, 10_000, 'all output');
+  assert.ok(Date.now() - beganMs >= 350, `read in ${Date.now() - beganMs} ms`);
+  serial.close();
+  close();
 });

@@ -11,6 +11,9 @@ const scrollbackBytes = 64 * 1024;
 /** Output that a viewer may have unread before it is cut off. */
 const viewerBacklogBytesMax = 1024 * 1024;
 const viewersMax = 16;
+/** Far above what an emulated serial port gives; a QEMU in the guest's hands could otherwise keep the agent busy with reading. */
+const bytesPerWindowMax = 1024 * 1024;
+const windowMs = 200;
 
 export class SerialConsole {
   readonly #scrollback = new RingBuffer(scrollbackBytes);
@@ -21,7 +24,20 @@ export class SerialConsole {
   attach(guest: Socket): void {
     this.#guest?.destroy();
     this.#guest = guest;
-    guest.on('data', (chunk: Buffer) => this.#publish(chunk));
+    let windowStartMs = 0;
+    let bytes = 0;
+    guest.on('data', (chunk: Buffer) => {
+      if (Date.now() - windowStartMs >= windowMs) {
+        windowStartMs = Date.now();
+        bytes = 0;
+      }
+      bytes += chunk.length;
+      if (bytes >= bytesPerWindowMax && !guest.isPaused()) {
+        guest.pause();
+        setTimeout(() => guest.resume(), windowMs).unref();
+      }
+      this.#publish(chunk);
+    });
     const lost = (): void => {
       if (this.#guest === guest) {
         this.#guest = undefined;
