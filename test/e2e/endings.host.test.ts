@@ -7,7 +7,7 @@ import { pollUntil } from '../../src/base/deadline.ts';
 import { vmType } from '../../src/vm/kinds/virtualmachine/resource.ts';
 import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
 import { executable, missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
-import { assertNothingLeft, condition, eventsAbout, processesOf } from '../support/faults.ts';
+import { assertNothingLeft, condition, waitForEvent, processesOf } from '../support/faults.ts';
 import { traces } from '../support/host.ts';
 import {
   addresses,
@@ -123,8 +123,7 @@ test('a VM ends as its Pod, its guest or its owner wants', { skip, timeout: 240_
     await waitGone(instance, 'deaf');
     const tookMs = Date.now() - started;
     assert.ok(tookMs >= 2000 && tookMs < 15_000, `${tookMs} ms`);
-    const stopped = (await eventsAbout(instance, 'deaf')).find(({ reason }) => reason === 'Stopped');
-    assert.match(stopped?.message ?? '', /3 s of grace/);
+    await waitForEvent(instance, 'deaf', /3 s of grace/);
     await assertNothingLeft(instance, before);
   });
 

@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { secretType, type Secret } from '../../src/apimachinery/core.ts';
-import { pollUntil } from '../../src/base/deadline.ts';
 import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
 import { demoGuest, missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
-import { assertNothingLeft, condition, eventsAbout } from '../support/faults.ts';
+import { assertNothingLeft, condition, waitForEvent } from '../support/faults.ts';
 import { run, traces } from '../support/host.ts';
 import { create, find, machineManifest, remove, waitFor, waitForPhase, waitGone } from '../support/machines.ts';
 import { registryMissing, startRegistry } from '../support/registry.ts';
@@ -28,13 +27,7 @@ async function problem(instance: TestInstance, name: string, pattern: RegExp): P
     30_000,
   );
   const message = condition(vmi, 'Synchronized')?.message ?? '';
-  await pollUntil(
-    async () =>
-      (await eventsAbout(instance, name)).some((event) => event.type === 'Warning' && pattern.test(event.message ?? ''))
-        ? true
-        : undefined,
-    { timeoutMs: 5000, doing: `waiting for an event about ${name} like ${pattern}` },
-  );
+  assert.equal((await waitForEvent(instance, name, pattern)).type, 'Warning');
   return message;
 }
 

@@ -125,10 +125,13 @@ test('of two that start at the same moment one runs', { skip, timeout: 60_000 },
   const place = newPlace(t);
   const both = await Promise.all([up(place), up(place)]);
   const ready = await Promise.all(both.map((one) => one.ready));
-  assert.deepEqual(ready.toSorted(), [false, true]);
+  assert.equal(ready.filter(Boolean).length, 1);
   both[ready.indexOf(true)]?.signal('SIGTERM');
   const ends = await Promise.all(both.map((one) => one.ended));
-  assert.deepEqual(ends.map(({ code }) => code).toSorted(), [0, 1]);
+  assert.deepEqual(
+    ends.map(({ code }) => code),
+    ready.map((won) => (won ? 0 : 1)),
+  );
   assertUnused(place);
 });
 

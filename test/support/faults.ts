@@ -63,8 +63,13 @@ export function condition(vmi: VirtualMachineInstance | undefined, type: string)
   return vmi?.status?.conditions?.find((candidate) => candidate.type === type);
 }
 
-/** Events about one object, oldest first. */
-export async function eventsAbout(instance: TestInstance, name: string): Promise<readonly Event[]> {
-  const { items } = await instance.api.client.list(eventType, { namespace: 'default' });
-  return items.filter((event) => event.involvedObject.name === name);
+/** The first event about `name` whose text matches. Events are written a moment after what they tell. */
+export function waitForEvent(instance: TestInstance, name: string, pattern: RegExp): Promise<Event> {
+  return pollUntil(
+    async () => {
+      const { items } = await instance.api.client.list(eventType, { namespace: 'default' });
+      return items.find((event) => event.involvedObject.name === name && pattern.test(event.message ?? ''));
+    },
+    { timeoutMs: 10_000, intervalMs: 50, doing: `waiting for an event about ${name} like ${pattern}` },
+  );
 }
