@@ -66,7 +66,10 @@ function place(file: string | undefined): string {
 
 function explain(error: Error): string {
   const cause = error.cause ?? error;
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  if (cause instanceof Error) {
+    return cause.stack ?? cause.message;
+  }
+  return typeof cause === 'string' ? cause : JSON.stringify(cause);
 }
 
 function indent(text: string): string {

@@ -1,6 +1,6 @@
 /** flock(2): one holder per file, until its descriptor closes. */
 import { kernelError } from '../errno/errno.ts';
-import { Fd } from '../fd/fd.ts';
+import type { Fd } from '../fd/fd.ts';
 import { declare, errno } from '../ffi/ffi.ts';
 import { O_CREAT, O_NOFOLLOW, O_RDWR } from '../path/constants.ts';
 import { openat2 } from '../path/openat2.ts';
