@@ -1,6 +1,7 @@
 /** Ends the processes of one sandbox by force at each moment of a VM's life: what follows is true and leaves nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pollUntil } from '../../src/base/deadline.ts';
 import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
 import { missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
 import {
@@ -143,6 +144,37 @@ test(
     const mended = (vmi: VirtualMachineInstance | undefined): boolean =>
       condition(vmi, 'Synchronized')?.status === 'True';
     await waitFor(instance, 'hung', 'synchronized again', mended);
+
+    await t.test('vmlet stops and starts while a daemon hangs', async () => {
+      signalProcess(daemon, 'SIGSTOP');
+      await instance.kubectl('label', 'vmi', 'hung', 'look=once-more');
+      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+        const asked = Date.now();
+        await instance.stop(signal);
+        assert.ok(Date.now() - asked < 8000, `${signal} took ${Date.now() - asked} ms`);
+        await instance.start();
+        assert.ok(Date.now() - asked < 20_000, `the start after ${signal} took ${Date.now() - asked} ms`);
+      }
+      signalProcess(daemon, 'SIGCONT');
+      await waitFor(instance, 'hung', 'synchronized after the restarts', mended);
+    });
+
+    await t.test('a start that hangs is given up when the VM is deleted', async () => {
+      await create(instance, machineManifest('stuck'));
+      const other = await pollUntil(() => processesOf(instance, 'daemon').find((pid) => pid !== daemon), {
+        timeoutMs: 20_000,
+        intervalMs: 1,
+        doing: 'waiting for the daemon of the second VM',
+      });
+      await pollUntil(() => (/"vmi":"default\/stuck".*"disks ready"/.test(instance.log()) ? true : undefined), {
+        timeoutMs: 20_000,
+        intervalMs: 1,
+        doing: 'waiting for the start to reach the daemon',
+      });
+      signalProcess(other, 'SIGSTOP');
+      await remove(instance, 'stuck');
+      await waitGone(instance, 'stuck', 40_000);
+    });
 
     await t.test('a VM whose daemon hangs can be deleted', async () => {
       signalProcess(await appearance(instance, 'daemon'), 'SIGSTOP');

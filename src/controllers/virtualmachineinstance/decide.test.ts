@@ -154,3 +154,13 @@ test('hand-over names the node, clears the image problem and keeps the transitio
     ['Scheduling', 'Scheduled'],
   );
 });
+
+test('how a VM ended stays in its Ready condition when the Pod is gone', () => {
+  const vmi = vmiOf({ phase: 'Failed', node: 'n1' });
+  const told = { type: 'Ready', status: 'False' as const, reason: 'QemuDied', message: 'the QEMU process ended' };
+  vmi.status = { ...vmi.status, activePods: { 'pod-1': 'n1' }, conditions: [told] };
+  const [action] = decide({ vmi, pods: [], now });
+  assert.ok(action?.kind === 'updateVmi');
+  assert.deepEqual(action.vmi.status?.conditions, [told]);
+  assert.equal(action.vmi.status?.activePods, undefined);
+});
