@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { VmletError } from '../../base/errors.ts';
-import { runTool } from './run-tool.ts';
+import { runTool } from '../../linux/process/run-tool.ts';
 import { prepareFile, type PreparedFile, type VolumePlace } from './volume-file.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -59,9 +59,9 @@ async function prepareSeed(
         fs.mkdirSync(path.dirname(path.join(staging, name)), { recursive: true });
         fs.writeFileSync(path.join(staging, name), content, { mode: 0o444, flag: 'wx' });
       }
-      await runTool({
-        tool: 'xorriso',
-        args: [
+      await runTool(
+        'xorriso',
+        [
           '-as',
           'mkisofs',
           '-quiet',
@@ -73,12 +73,14 @@ async function prepareSeed(
           `=${FIXED_EPOCH_SECONDS}`,
           '.',
         ],
-        doing: `create the cloud-init seed ${spec.place.path}`,
-        timeoutMs: TIMEOUT_MS,
-        output: file,
-        cwd: staging,
-        env: { SOURCE_DATE_EPOCH: String(FIXED_EPOCH_SECONDS), TZ: 'UTC' },
-      });
+        {
+          doing: `create the cloud-init seed ${spec.place.path}`,
+          timeoutMs: TIMEOUT_MS,
+          output: file,
+          cwd: staging,
+          env: { SOURCE_DATE_EPOCH: String(FIXED_EPOCH_SECONDS), TZ: 'UTC' },
+        },
+      );
     } finally {
       fs.rmSync(staging, { recursive: true, force: true });
     }

@@ -1,8 +1,8 @@
 /** Writable qcow2 files of a VM: an overlay on a read-only image, and an empty disk. qemu-img(1). */
 import { assert } from '../../base/assert.ts';
 import { VmletError } from '../../base/errors.ts';
+import { runTool } from '../../linux/process/run-tool.ts';
 import type { ImageFormat } from './image-format.ts';
-import { runTool } from './run-tool.ts';
 import { prepareFile, type PreparedFile, type VolumePlace } from './volume-file.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -40,16 +40,18 @@ export async function prepareOverlay(spec: OverlaySpec): Promise<PreparedFile> {
       `a disk of ${sizeBytes} bytes cannot hold its image of ${spec.baseBytes} bytes`,
     );
   }
-  return prepareFile(spec.place, (file) =>
-    runTool({
-      tool: 'qemu-img',
-      // -u: the base is not opened here, where its path means something else.
-      args: ['create', '-q', '-u', '-f', 'qcow2', '-F', spec.baseFormat, '-b', base, NEW_FILE, String(sizeBytes)],
-      doing: `create the overlay ${spec.place.path}`,
-      timeoutMs: TIMEOUT_MS,
-      file,
-    }),
-  );
+  return prepareFile(spec.place, async (file) => {
+    // -u: the base is not opened here, where its path means something else.
+    await runTool(
+      'qemu-img',
+      ['create', '-q', '-u', '-f', 'qcow2', '-F', spec.baseFormat, '-b', base, NEW_FILE, String(sizeBytes)],
+      {
+        doing: `create the overlay ${spec.place.path}`,
+        timeoutMs: TIMEOUT_MS,
+        file,
+      },
+    );
+  });
 }
 
 export interface EmptyDiskSpec {
@@ -64,13 +66,11 @@ export async function prepareEmptyDisk(spec: EmptyDiskSpec): Promise<PreparedFil
   if (sizeBytes < MEBIBYTE) {
     throw new VmletError('DiskTooSmall', `an empty disk needs at least 1 MiB, not ${spec.capacityBytes} bytes`);
   }
-  return prepareFile(spec.place, (file) =>
-    runTool({
-      tool: 'qemu-img',
-      args: ['create', '-q', '-f', 'qcow2', NEW_FILE, String(sizeBytes)],
+  return prepareFile(spec.place, async (file) => {
+    await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', NEW_FILE, String(sizeBytes)], {
       doing: `create the empty disk ${spec.place.path}`,
       timeoutMs: TIMEOUT_MS,
       file,
-    }),
-  );
+    });
+  });
 }

@@ -14,7 +14,7 @@ import type { SandboxDevice, SandboxMount } from './oci-spec.ts';
 import { deleteSandbox, startSandbox } from './sandbox.ts';
 import type { SandboxSettings } from './settings.ts';
 import { ensureSkeleton } from './skeleton.ts';
-import { runTool } from './tool.ts';
+import { runTool } from '../../linux/process/run-tool.ts';
 
 export interface CapabilitiesCacheOptions {
   /** The KVM device when sandboxes will have it; a host without usable KVM needs its own variant. */

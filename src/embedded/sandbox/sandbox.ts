@@ -13,7 +13,7 @@ import { buildOciSpec } from './oci-spec.ts';
 import type { SandboxHostFacts, SandboxRequest } from './oci-spec.ts';
 import { bundleDir, runtimeRoot, sandboxCgroup } from './settings.ts';
 import type { SandboxSettings } from './settings.ts';
-import { runTool } from './tool.ts';
+import { runTool } from '../../linux/process/run-tool.ts';
 
 export interface Sandbox {
   /** Pod uid. */

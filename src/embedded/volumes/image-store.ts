@@ -11,7 +11,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError, VmletError, errorCode } from '../../base/errors.ts';
-import { runTool } from '../sandbox/tool.ts';
+import { runTool } from '../../linux/process/run-tool.ts';
 import { accessArguments, checkLocal, withCredentials } from './image-access.ts';
 import { effectivePullPolicy, parseImageReference, skopeoSource } from './image-reference.ts';
 import type { ImageReference, PullPolicy } from './image-reference.ts';
@@ -112,7 +112,7 @@ export async function openImageStore(settings: ImageStoreSettings): Promise<Imag
       const raw = await runTool(
         'skopeo',
         ['--insecure-policy', 'inspect', '--raw', ...access.inspect, skopeoSource(reference)],
-        { doing: `look up image ${request.reference}`, timeoutMs: manifestTimeoutMs },
+        { doing: `look up image ${request.reference}`, timeoutMs: manifestTimeoutMs, env: process.env },
       );
       const found = `sha256:${createHash('sha256').update(raw).digest('hex')}`;
       if (!(await isDirectory(contentDir(found)))) {

@@ -4,7 +4,8 @@ export const startCommand: CommandSpec = {
   name: 'start',
   arguments: [{ syntax: '<name>', description: 'name of the VirtualMachine' }],
   summary: 'Start a VirtualMachine',
-  description: 'Works for the run strategies Manual, Halted, RerunOnFailure and Once; an Always VM starts by itself.',
+  description:
+    'Works for the run strategies Manual, Halted and RerunOnFailure; VMs with Always and Once start by themselves.',
   options: [
     { flags: '--paused', description: 'start it with its CPUs halted' },
     { flags: '--dry-run', description: 'check the request without doing it' },
