@@ -56,7 +56,8 @@ export async function prepareMachine(options: PrepareOptions): Promise<string> {
     checkKernelFiles(link.root, kernel);
   }
   const efi = vmi.spec.domain.firmware?.bootloader?.efi;
-  const virtType = context.emulationReason === undefined ? 'kvm' : 'qemu';
+  // A Pod made before KVM became usable has no such device.
+  const virtType = context.emulationReason === undefined && existsInSandbox(link.root, '/dev/kvm') ? 'kvm' : 'qemu';
   const facts: DomainFacts = {
     virtType,
     // libvirt gives vhost-net to KVM guests only.

@@ -25,7 +25,9 @@ export async function observeRunning(
     interfaces: machine.network.interfaces.map(interfaceStatus),
     volumes: (vmi.spec.volumes ?? []).map((volume) => ({ name: volume.name, target: targets.get(volume.name) ?? '' })),
     machineType: live.machine,
-    emulationReason: context.emulationReason,
+    // The guest may have started when the host was different.
+    emulationReason:
+      live.type === 'kvm' ? undefined : (context.emulationReason ?? 'KVM was not to be used when the guest started'),
     guestMemory: formatBytes(live.memoryBytes),
   };
 }

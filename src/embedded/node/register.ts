@@ -53,10 +53,11 @@ export async function registerNode(client: KubeClient, facts: HostFacts): Promis
     { name: facts.hostname },
     { type: 'merge', body: { metadata: { labels: nodeLabels(facts) } } },
   );
+  // As a whole: a merge would keep the devices that this host had before.
   return client.patch(
     nodeType,
     { name: facts.hostname },
-    { type: 'merge', body: { status } },
+    { type: 'json', body: [{ op: 'add', path: '/status', value: status }] },
     { subresource: 'status' },
   );
 }
