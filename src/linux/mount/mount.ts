@@ -82,7 +82,7 @@ export function bindMount(spec: BindMountSpec): void {
     MOUNT_ATTR_NODEV |
     (spec.readOnly ? MOUNT_ATTR_RDONLY : 0) |
     (spec.noExec === true ? MOUNT_ATTR_NOEXEC : 0);
-  const attributes = encodeMountAttributes({ set, clear: 0, propagation: MS_PRIVATE });
+  const attributes = encodeMountAttributes({ set, clear: 0, propagation: 0 });
   check(
     cMountSetattr(SYS_mount_setattr, tree.value, '', AT_EMPTY_PATH | recursive, attributes, attributes.length),
     'mount_setattr',
@@ -100,6 +100,13 @@ export function bindMount(spec: BindMountSpec): void {
     ),
     'move_mount',
     `${source.label} to ${target.label}`,
+  );
+  // Where the target's own mount is shared, as systemd makes all, the new one has just become so too.
+  const isolation = encodeMountAttributes({ set: 0, clear: 0, propagation: MS_PRIVATE });
+  check(
+    cMountSetattr(SYS_mount_setattr, tree.value, '', AT_EMPTY_PATH | recursive, isolation, isolation.length),
+    'mount_setattr',
+    target.label,
   );
 }
 
