@@ -1,5 +1,5 @@
 /**
- * What the node agent does next for one VMI, as a pure function of what it saw. The runner (vmi-reconciler.ts) carries the
+ * What the node agent does next for one VMI, as a pure function of what it saw. The runner (vmi-agent.ts) carries the
  * action out and comes back; nothing is remembered between two decisions except what the snapshot can observe again
  * after a restart of the agent.
  *

@@ -2,7 +2,7 @@
  * A whole vmlet in one process: what a cluster would provide (embedded/), the controllers, and the node agent.
  * The only place where they meet; each of them knows the others through the Kubernetes API alone.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { configMapType, leaseType, namespaceType, nodeType, podType, secretType } from '../../apimachinery/core.ts';
 import type { AgentContext } from '../../agent/context.ts';
@@ -42,6 +42,7 @@ import { createKindAdmission, isOwnIdentity } from '../../vm/kinds/admission.ts'
 import { buildCrds } from '../../vm/kinds/crds.ts';
 import { vmType } from '../../vm/kinds/virtualmachine/resource.ts';
 import { vmiType } from '../../vm/kinds/virtualmachineinstance/resource.ts';
+import { ensurePrivateDirectory } from '../private-directory.ts';
 import { decideAcceleration } from './emulation.ts';
 import { createLateNode } from './late-node.ts';
 import type { StandaloneSettings } from './settings.ts';
@@ -82,8 +83,11 @@ export async function startStandalone(options: {
       stopping.abort();
       await closed;
     });
-  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
-  mkdirSync(settings.runDir, { recursive: true, mode: 0o711 });
+  ensurePrivateDirectory(settings.stateDir, 0o700);
+  ensurePrivateDirectory(settings.runDir, 0o711);
+  const stagingDir = `${settings.runDir}/staging`;
+  // Cloud-init data of starts that were cut off.
+  rmSync(stagingDir, { recursive: true, force: true });
 
   const acceleration = await decideAcceleration(settings.emulation, settings.runDir);
   const sandbox = sandboxSettings({
@@ -212,7 +216,7 @@ export async function startStandalone(options: {
     reactor,
     logger: agentLogger,
     signal,
-    stagingDir: `${settings.runDir}/staging`,
+    stagingDir,
     dns: readDnsSettings(),
     emulationReason: acceleration.emulationReason,
     ensureNetwork: ensureVmNetwork,

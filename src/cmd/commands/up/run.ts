@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, closeSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { VmletError } from '../../../base/errors.ts';
@@ -8,6 +8,7 @@ import type { Fd } from '../../../linux/fd/fd.ts';
 import { tryLock } from '../../../linux/lock/lock.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
 import { readPidFile, removePidFile, writePidFile } from '../../pid-file.ts';
+import { ensurePrivateDirectory } from '../../private-directory.ts';
 import { requireRoot } from '../../require-root.ts';
 import { logFileName, pidFileName, standaloneSettings, type StandaloneSettings } from '../../standalone/settings.ts';
 
@@ -19,8 +20,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const { io, options } = invocation;
   requireRoot('up');
   const settings = standaloneSettings(options);
-  mkdirSync(settings.stateDir, { recursive: true, mode: 0o700 });
-  mkdirSync(settings.runDir, { recursive: true, mode: 0o711 });
+  ensurePrivateDirectory(settings.stateDir, 0o700);
+  ensurePrivateDirectory(settings.runDir, 0o711);
   const pidFile = `${settings.runDir}/${pidFileName}`;
   const other = readPidFile(pidFile);
   if (other !== undefined) {
