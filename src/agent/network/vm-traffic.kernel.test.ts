@@ -184,6 +184,21 @@ describe('traffic of a masqueraded guest', { skip: isRoot ? false : 'needs root'
     assert.equal(await call(pod, '::1', 8080), 'ECONNREFUSED', 'IPv6 has no route_localnet');
   });
 
+  test('the guest does not pass for another pod', async () => {
+    const filtered = (): number => {
+      const [names = '', values = ''] = run(pod, 'cat', '/proc/net/netstat').split('\n');
+      return Number(values.split(' ')[names.split(' ').indexOf('IPReversePathFilter')]);
+    };
+    const before = filtered();
+    run(guest, 'ip', 'addr', 'add', '10.244.0.77/32', 'dev', 'guest0');
+    run(guest, 'ip', 'route', 'add', '10.244.0.1/32', 'via', '10.0.2.1', 'src', '10.244.0.77');
+    assert.equal(await call(guest, '10.244.0.1', 8081), 'timeout');
+    assert.ok(filtered() > before);
+    run(guest, 'ip', 'addr', 'del', '10.244.0.77/32', 'dev', 'guest0');
+    run(guest, 'ip', 'route', 'flush', '10.244.0.1/32');
+    assert.equal(await call(guest, '10.244.0.1', 8081), '10.244.0.5');
+  });
+
   test('the guest does not reach the loopback of the pod', async () => {
     await startServer(pod, 8082);
     run(guest, 'ip', 'route', 'add', '127.0.0.5/32', 'via', '10.0.2.1', 'dev', 'guest0', 'table', '100');

@@ -108,6 +108,8 @@ function sysctls(net: { bridge: string; tap: string; hasV4: boolean; hasV6: bool
     { key: 'net/ipv4/ip_forward', value: '1' },
     // 127.0.0.1 in the sandbox is forwarded to the guest; its answers come back to a loopback address.
     { key: `net/ipv4/conf/${net.bridge}/route_localnet`, value: '1' },
+    // Only the guest's own network may come from it: with another pod's address it would pass masquerade as that pod.
+    { key: `net/ipv4/conf/${net.bridge}/rp_filter`, value: '1' },
     // The hairpin goes out where it came in; telling the guest of a shorter way would break it.
     { key: 'net/ipv4/conf/all/send_redirects', value: '0' },
     { key: `net/ipv4/conf/${net.bridge}/send_redirects`, value: '0' },
