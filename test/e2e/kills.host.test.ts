@@ -135,7 +135,8 @@ test(
     const named = (vmi: VirtualMachineInstance | undefined): boolean =>
       condition(vmi, 'Synchronized')?.status === 'False' &&
       /libvirt/.test(condition(vmi, 'Synchronized')?.message ?? '');
-    const seen = await waitFor(instance, 'hung', 'status that names the daemon', named, 20_000);
+    // A call that was on its way when the daemon stopped has its own deadline of 30 s.
+    const seen = await waitFor(instance, 'hung', 'status that names the daemon', named, 50_000);
     assert.equal(seen?.status?.phase, 'Running', 'the guest itself runs on');
     await waitForEvent(instance, 'hung', /libvirt/);
     assert.match(await fetchFromGuest(addresses(hung)[0] ?? ''), /Hello/);

@@ -1,4 +1,5 @@
 /** A vmlet of the tests' own: started as a person would, beside any other, with directories and networks of its own. */
+import { randomInt } from 'node:crypto';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -74,11 +75,12 @@ export async function startInstance(
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${place.stateMebibytes}m,mode=0700`, 'vmlet-test', stateDir]);
   }
   const bridge = `vmt${process.pid % 100_000}x${index}`;
-  const octet = (process.pid % 200) + 20;
+  // Instances of several test processes live side by side: their pod networks must not meet.
+  const network = { a: randomInt(20, 220), b: randomInt(0, 256), v6: randomInt(0, 0x10000).toString(16) };
   const port = await freePort();
   const words = [
     ['up', '--state-dir', stateDir, '--run-dir', runDir, '--bridge', bridge, '--port', String(port)],
-    ['--pod-cidr', `10.${octet}.${index}.0/24`, '--pod-cidr-v6', `fd76:${octet.toString(16)}:${index}::/64`],
+    ['--pod-cidr', `10.${network.a}.${network.b}.0/24`, '--pod-cidr-v6', `fd76:${network.v6}:${index}::/64`],
     ['--local-images', demoGuest.slice('oci:'.length, demoGuest.lastIndexOf('/')), '--log-level', 'debug'],
     options,
   ].flat();
