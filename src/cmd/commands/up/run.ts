@@ -66,7 +66,7 @@ async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
   io.out(
     `${readyLine}: ${standalone.url}\n` +
       `  kubeconfig    ${standalone.kubeconfig}   (export KUBECONFIG=${standalone.kubeconfig})\n` +
-      `  guests        ${standalone.emulationReason === undefined ? 'run with KVM' : 'are EMULATED, which is slow: this host has no usable KVM'}\n` +
+      `  guests        ${standalone.emulationReason === undefined ? 'run with KVM' : 'are EMULATED, which is slow'}\n` +
       (standalone.emulationReason === undefined ? '' : `  why           ${standalone.emulationReason}\n`) +
       `  taken over    ${standalone.adopted} running VM${standalone.adopted === 1 ? '' : 's'}\n`,
   );
