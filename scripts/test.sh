@@ -10,4 +10,5 @@ if [ "$#" -gt 0 ]; then
 else
   patterns=('src/**/*.test.ts' 'test/**/*.test.ts')
 fi
-exec node --test --test-concurrency=2 --test-timeout=600000 --test-reporter="$root/scripts/test-reporter.ts" "${patterns[@]}"
+# One file at a time: tests that wait for a real guest should not wait for each other's.
+exec node --test --test-concurrency=1 --test-timeout=600000 --test-reporter="$root/scripts/test-reporter.ts" "${patterns[@]}"

@@ -147,8 +147,11 @@ test('a full disk is named, and the VM goes on by itself once there is room', { 
         made.push(name);
       }
     };
-    await assert.rejects(fillUp(), /no space left/i);
-    rmSync(ballast);
+    try {
+      await assert.rejects(fillUp(), /no space left/i);
+    } finally {
+      rmSync(ballast);
+    }
     await instance.api.client.create(secretType, secret('after', 'Opaque', { blob: 'x' }));
     await instance.stop('SIGKILL');
     await instance.start();

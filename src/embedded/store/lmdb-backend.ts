@@ -3,10 +3,11 @@
  * `meta`. A batch is one transaction whose commit includes the flush to the disk, so nothing is visible that a power cut
  * could take back.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { open } from 'lmdb';
 import { withDeadline } from '../../base/deadline.ts';
+import { errorMessage } from '../../base/errors.ts';
 import type { Database } from 'lmdb';
 import type { Backend } from './backend.ts';
 import { decodeEntry, decodeEvent, encodeEntry, encodeEvent } from './codec.ts';
@@ -101,7 +102,7 @@ function lmdbBackend(path: string): Backend {
       try {
         await committed;
       } catch (error) {
-        throw await commitCause(error);
+        throw nameFullDisk(await commitCause(error), dirname(path));
       }
       compactedRevision = compactTo;
       root.resetReadTxn();
@@ -122,4 +123,20 @@ async function commitCause(error: unknown): Promise<unknown> {
     (cause: unknown) => cause,
   );
   return withDeadline(settled, causeTimeoutMs, 'why the commit failed').catch(() => error);
+}
+
+/** EIO (errno(3)). */
+const ioErrorNumber = 5;
+const fullBelowBytes = 1024 * 1024;
+
+/** LMDB calls a write that the file system cut short an I/O error; on a full file system that is for want of room. */
+function nameFullDisk(cause: unknown, directory: string): unknown {
+  const cutShort =
+    (cause instanceof Error && 'code' in cause && cause.code === ioErrorNumber) ||
+    /input\/output error/iu.test(errorMessage(cause));
+  if (!cutShort) {
+    return cause;
+  }
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < fullBelowBytes ? new Error('No space left on device', { cause }) : cause;
 }
