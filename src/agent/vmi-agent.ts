@@ -10,10 +10,14 @@ import { startController, type ReconcileResult } from '../client/controller.ts';
 import { startInformer, type Informer } from '../client/informer.ts';
 import { keyOf } from '../client/object-key.ts';
 import { nodeNameLabel, vmiType } from '../vm/kinds/virtualmachineinstance/resource.ts';
-import type { VirtualMachineInstance, VirtualMachineInstanceStatus } from '../vm/kinds/virtualmachineinstance/types.ts';
+import {
+  isFinalPhase,
+  type VirtualMachineInstance,
+  type VirtualMachineInstanceStatus,
+} from '../vm/kinds/virtualmachineinstance/types.ts';
 import { appLabel, createdByLabel, launcherLabel } from '../vm/launcher/names.ts';
 import type { AgentContext } from './context.ts';
-import { decide, isFinalPhase, type DomainObservation, type SandboxObservation } from './machine/decide.ts';
+import { decide, type DomainObservation, type SandboxObservation } from './machine/decide.ts';
 import { Machine } from './machine/machine.ts';
 import { observeRunning } from './machine/running-facts.ts';
 import { endedStatus, failedSyncStatus, runningStatus, sameStatus } from './machine/status.ts';

@@ -8,7 +8,7 @@
  *         `--deleted before start--> Succeeded          `--deleted--> shutdown ... destroy --> ended
  */
 import type { DomainState } from '../../libvirt/domain/states.ts';
-import type { VirtualMachineInstance, VmiPhase } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import { isFinalPhase, type VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 
 /** libvirt's virDomainState and its reason, named as in src/libvirt/domain/states.ts. `absent`: no such domain is defined. */
 export interface DomainObservation {
@@ -66,10 +66,6 @@ const startingUpRetryMs = 200;
 const unreachableToldMs = 5000;
 /** How long the end of a deleted VM waits for its daemon once the grace period is over. */
 const unreachableEndMs = 10_000;
-
-export function isFinalPhase(phase: VmiPhase | undefined): boolean {
-  return phase === 'Succeeded' || phase === 'Failed';
-}
 
 export function decide(snapshot: MachineSnapshot): MachineDecision {
   const { vmi, sandbox } = snapshot;

@@ -11,7 +11,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../../apimachinery/core.ts';
 import { nodeNameLabel, vmiFinalizer } from '../../vm/kinds/virtualmachineinstance/resource.ts';
-import type { VirtualMachineInstance, VmiPhase } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import {
+  isFinalPhase,
+  type VirtualMachineInstance,
+  type VmiPhase,
+} from '../../vm/kinds/virtualmachineinstance/types.ts';
 import { formatTime } from '../../vm/kinds/virtualmachineinstance/defaults.ts';
 import { launcherUid } from '../../vm/launcher/names.ts';
 import { withCondition, withoutCondition } from '../conditions.ts';
@@ -33,7 +37,7 @@ export type VmiAction =
 export function decide(snapshot: VmiSnapshot): VmiAction[] {
   const { vmi } = snapshot;
   const handedOver = isHandedOver(vmi);
-  const final = isFinal(vmi.status?.phase);
+  const final = isFinalPhase(vmi.status?.phase);
   if (vmi.metadata.deletionTimestamp !== undefined && (final || !handedOver || snapshot.pods.length === 0)) {
     return finishDeletion(snapshot);
   }
@@ -45,10 +49,6 @@ export function decide(snapshot: VmiSnapshot): VmiAction[] {
 
 export function isHandedOver(vmi: VirtualMachineInstance): boolean {
   return (vmi.metadata.labels?.[nodeNameLabel] ?? '') !== '';
-}
-
-export function isFinal(phase: VmiPhase | undefined): boolean {
-  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 function finishDeletion(snapshot: VmiSnapshot): VmiAction[] {

@@ -4,7 +4,7 @@ import type { JsonPatchOperation } from '../../client/client.ts';
 import { vmType } from '../kinds/virtualmachine/resource.ts';
 import type { RunStrategy, StateChangeRequest, VirtualMachine } from '../kinds/virtualmachine/types.ts';
 import { vmiType } from '../kinds/virtualmachineinstance/resource.ts';
-import type { VirtualMachineInstance } from '../kinds/virtualmachineinstance/types.ts';
+import { isFinalPhase, type VirtualMachineInstance } from '../kinds/virtualmachineinstance/types.ts';
 import { vmConflict, type SubresourceContext, type SubresourceRequest } from './subresource.ts';
 
 export interface VmAndVmi {
@@ -27,7 +27,7 @@ export async function readVm(context: SubresourceContext, request: SubresourceRe
 }
 
 export function isFinal(vmi: VirtualMachineInstance): boolean {
-  return vmi.status?.phase === 'Succeeded' || vmi.status?.phase === 'Failed';
+  return isFinalPhase(vmi.status?.phase);
 }
 
 /** Switches a VM on or off for good, in the field that it uses. */

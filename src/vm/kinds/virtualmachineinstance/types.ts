@@ -80,6 +80,11 @@ export type VmiPhase =
   | 'WaitingForSync'
   | 'Unknown';
 
+/** The guest has ended and nothing of this VMI will run again. */
+export function isFinalPhase(phase: VmiPhase | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
 export interface VirtualMachineInstanceStatus {
   phase?: VmiPhase;
   /** Short machine-readable cause of the phase, where one exists: `GuestCrashed`, `PodFailed`. */
