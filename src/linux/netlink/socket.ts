@@ -20,6 +20,7 @@ import { MessageWriter } from './writer.ts';
 // by SO_RCVTIMEO and SO_SNDTIMEO.
 const cSocket = declare('int socket(int domain, int type, int protocol)');
 const cBind = declare('int bind(int fd, void *address, uint length)');
+const cGetsockname = declare('int getsockname(int fd, void *address, void *length)');
 const cSetsockopt = declare('int setsockopt(int fd, int level, int name, void *value, uint length)');
 const cSendto = declare(
   'long sendto(int fd, void *bytes, size_t length, int flags, void *address, uint addressLength)',
@@ -56,6 +57,8 @@ export interface NetlinkSocket extends Disposable {
   readonly protocol: number;
   /** For error texts: ` in netns 4026532177`, or empty for the namespace of the process. */
   readonly where: string;
+  /** The port id that the kernel gave: notifications of changes that this socket made carry it. */
+  readonly portId: number;
   /** Reused by every request on this socket. */
   readonly writer: MessageWriter;
   /** A fresh sequence number. */
@@ -150,8 +153,13 @@ function createSocket(fields: { readonly fd: Fd; readonly protocol: number; read
   const { fd } = fields;
   let sequence = 0;
   let sendBufferBytes = SEND_BUFFER_BYTES;
+  let portId: number | undefined;
   return {
     ...fields,
+    get portId() {
+      portId ??= readPortId(fd);
+      return portId;
+    },
     writer: new MessageWriter(),
     nextSequence() {
       sequence = sequence >= 0xffff_fffe ? 1 : sequence + 1;
@@ -183,6 +191,12 @@ function createSocket(fields: { readonly fd: Fd; readonly protocol: number; read
       fd.close();
     },
   };
+}
+
+function readPortId(fd: Fd): number {
+  const address = Buffer.alloc(SOCKADDR_NL_SIZE);
+  check(cGetsockname(fd.value, address, int32(SOCKADDR_NL_SIZE)), 'getsockname', fd.label);
+  return address.readUInt32LE(4);
 }
 
 function receive(fd: Fd, options: { readonly wait: boolean; readonly target: string }): Received {
