@@ -139,3 +139,27 @@ test('an object of the wrong shape passes to the schema validation', async () =>
   const object = { ...sampleVmi(), spec: { domain: 7 } } as unknown as KubeObject;
   assert.equal(await admit('virtualmachineinstances', { operation: 'CREATE', object }), object);
 });
+
+test('a word that is no drift policy is refused, on a VMI and in the template of a VM', async () => {
+  const annotations = { 'vmlet.io/drift-policy': 'repare' };
+  const given = sampleVmi();
+  given.metadata.annotations = annotations;
+  await assert.rejects(
+    admit('virtualmachineinstances', { operation: 'CREATE', object: given }),
+    causes(['metadata.annotations[vmlet.io/drift-policy]']),
+  );
+  await assert.rejects(
+    admit('virtualmachineinstances', { operation: 'UPDATE', object: given, oldObject: sampleVmi() }),
+    causes(['metadata.annotations[vmlet.io/drift-policy]']),
+  );
+  const vm: VirtualMachine = {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { runStrategy: 'Always', template: { metadata: { annotations }, spec: sampleVmi().spec } },
+  };
+  await assert.rejects(
+    admit('virtualmachines', { operation: 'CREATE', object: vm }),
+    causes(['spec.template.metadata.annotations[vmlet.io/drift-policy]']),
+  );
+});

@@ -4,6 +4,7 @@ import { forbiddenField, type FieldError } from '../../../apimachinery/field-err
 import type { AdmissionResult, KindAdmissionRequest, KindAdmissionSettings } from '../admission.ts';
 import { conforms } from '../schema/conforms.ts';
 import { applyVmiDefaults } from './defaults.ts';
+import { checkDriftPolicy } from './drift-policy.ts';
 import { vmiSchema } from './schema.ts';
 import type { VirtualMachineInstance } from './types.ts';
 import { validateVmiSpec } from './validate.ts';
@@ -36,6 +37,7 @@ function admitCreate(
   const errors: FieldError[] = settings.isOwnIdentity(request.user) ? [] : checkLabels(given, undefined);
   // Validation comes first: defaults may only be worked out from values that make sense.
   errors.push(
+    ...checkDriftPolicy(given.metadata.annotations, 'metadata.annotations'),
     ...validateVmiSpec(given.spec, 'spec', { everyVolumeUsed: true, architectures: [settings.architecture] }),
   );
   return errors.length > 0 ? { errors } : { object: applyVmiDefaults(given, settings) };
@@ -51,7 +53,7 @@ function admitUpdate(
   if (old === undefined || settings.isOwnIdentity(request.user)) {
     return { object: given };
   }
-  const errors = checkLabels(given, old);
+  const errors = [...checkLabels(given, old), ...checkDriftPolicy(given.metadata.annotations, 'metadata.annotations')];
   if (!isDeepStrictEqual(given.spec, old.spec)) {
     errors.push(forbiddenField('spec', 'a VirtualMachineInstance cannot be changed; delete it and make it anew'));
   }

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { DriftPolicy } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
+import type { FacetPlan } from '../facets/facet.ts';
+import { startDriftLoop, type DriftFinding, type DriftLoop } from './loop.ts';
+
+/** A machine of which a test breaks parts: facet -> steps that would put it back. */
+function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?: number } = {}) {
+  const broken = new Map<string, string[]>();
+  const findings: DriftFinding[] = [];
+  const looks: (readonly string[])[] = [];
+  const errors: unknown[] = [];
+  const policy: DriftPolicy = options.policy ?? 'repair';
+  const state: { policy: DriftPolicy; problem: string; blind: boolean; nowMs: number } = {
+    policy,
+    problem: '',
+    blind: false,
+    nowMs: 0,
+  };
+  const planOf = (facets: readonly string[]): FacetPlan[] =>
+    facets.flatMap((facet) => {
+      const steps = broken.get(facet);
+      return steps === undefined ? [] : [{ facet, steps: steps.map((what) => ({ what, why: 'the VM needs it' })) }];
+    });
+  const loop: DriftLoop = startDriftLoop({
+    facets: ['cgroup', 'network'],
+    resyncMs: options.resyncMs ?? 3_600_000,
+    policy: () => state.policy,
+    onFinding: (finding) => findings.push(finding),
+    onError: (error) => errors.push(error),
+    nowMs: () => state.nowMs,
+    target: {
+      async plan(facets) {
+        if (state.blind) {
+          throw new Error('libvirt does not answer');
+        }
+        looks.push(facets);
+        return planOf(facets);
+      },
+      async repair(facets) {
+        if (state.problem !== '') {
+          throw new Error(state.problem);
+        }
+        const done = planOf(facets);
+        facets.forEach((facet) => broken.delete(facet));
+        return done;
+      },
+    },
+  });
+  t.after(() => loop.close());
+  return { broken, errors, findings, looks, state, loop };
+}
+
+test('what differs is put back and told once, with who did it', async (t) => {
+  const { broken, findings, loop, looks } = fakeMachine(t);
+  broken.set('network', ['create TAP tap0']);
+  loop.notice(['network'], { processId: 7, name: 'ip' });
+  loop.notice(['network'], { processId: 7, name: 'ip' });
+  await loop.idle();
+  assert.equal(broken.size, 0);
+  assert.deepEqual(looks, [['network']], 'notices that come together are one look, at the named facets only');
+  assert.equal(findings.length, 1);
+  const [finding] = findings;
+  assert.ok(finding?.kind === 'repaired');
+  assert.deepEqual(finding.culprits, [{ processId: 7, name: 'ip' }]);
+  assert.deepEqual(
+    finding.plan.steps.map(({ what }) => what),
+    ['create TAP tap0'],
+  );
+});
+
+test('a notice without a difference is nothing', async (t) => {
+  const { findings, loop } = fakeMachine(t);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.deepEqual(findings, []);
+});
+
+test('with policy report nothing is put back and each difference is told once', async (t) => {
+  const { broken, findings, loop } = fakeMachine(t, { policy: 'report' });
+  broken.set('network', ['create TAP tap0']);
+  for (let look = 0; look < 3; look++) {
+    loop.notice(['network']);
+    await loop.idle();
+  }
+  assert.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['reported'],
+  );
+  assert.equal(broken.size, 1);
+  broken.set('network', ['create TAP tap0', 'load nftables table']);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.equal(findings.length, 2, 'another difference is told');
+  broken.clear();
+  loop.notice(['network']);
+  await loop.idle();
+  broken.set('network', ['create TAP tap0']);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.equal(findings.length, 3, 'the same difference after it was gone is told again');
+});
+
+test('with policy ignore nothing is looked at, and a change of the policy counts at once', async (t) => {
+  const { broken, looks, loop, state } = fakeMachine(t, { policy: 'ignore' });
+  broken.set('network', ['create TAP tap0']);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.deepEqual(looks, []);
+  state.policy = 'repair';
+  loop.notice(['network']);
+  await loop.idle();
+  assert.equal(broken.size, 0);
+});
+
+test('a fight is held back, reported, and goes on later', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { broken, findings, loop, state } = fakeMachine(t);
+  for (let round = 0; round < 5; round++) {
+    state.nowMs += 10;
+    broken.set('network', ['set link tap0: MTU 1500']);
+    loop.notice(['network']);
+    await loop.idle();
+  }
+  assert.deepEqual(
+    findings.map((finding) => (finding.kind === 'repaired' ? finding.heldMs : -1)),
+    [0, 0, 0, 0, 1000],
+  );
+  broken.set('network', ['set link tap0: MTU 1500']);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.equal(broken.size, 1, 'held back');
+  state.nowMs += 1001;
+  t.mock.timers.tick(1001);
+  await loop.idle();
+  assert.equal(broken.size, 0, 'repaired when the hold is over');
+});
+
+test('a repair that fails is told once and tried again', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { broken, findings, loop, state } = fakeMachine(t);
+  state.problem = 'EPERM';
+  broken.set('cgroup', ['set memory.max to 1']);
+  loop.notice(['cgroup']);
+  await loop.idle();
+  t.mock.timers.tick(1000);
+  await loop.idle();
+  assert.deepEqual(
+    findings.map((finding) => (finding.kind === 'failed' ? finding.problem : finding.kind)),
+    ['EPERM'],
+  );
+  state.problem = '';
+  t.mock.timers.tick(1000);
+  await loop.idle();
+  assert.equal(broken.size, 0);
+});
+
+test('a look that fails is taken again', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { broken, errors, findings, loop, state } = fakeMachine(t);
+  state.blind = true;
+  broken.set('network', ['create TAP tap0']);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.equal(errors.length, 1);
+  state.blind = false;
+  t.mock.timers.tick(1000);
+  await loop.idle();
+  assert.equal(broken.size, 0);
+  assert.equal(findings.length, 1);
+});
+
+test('the resync finds what nobody told', async (t) => {
+  const { broken, findings, loop } = fakeMachine(t, { resyncMs: 5 });
+  broken.set('cgroup', ['move process 9 back']);
+  const endMs = Date.now() + 5000;
+  while (findings.length === 0 && Date.now() < endMs) {
+    await new Promise(setImmediate);
+  }
+  await loop.idle();
+  assert.equal(broken.size, 0);
+});
+
+test('after close nothing is looked at', async (t) => {
+  const { broken, loop, looks } = fakeMachine(t);
+  broken.set('cgroup', ['x']);
+  loop.close();
+  loop.notice(['cgroup']);
+  await loop.idle();
+  assert.deepEqual(looks, []);
+});
