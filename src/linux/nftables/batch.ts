@@ -10,6 +10,7 @@ import { type NetlinkRequest, refusal } from '../netlink/exchange.ts';
 import { decodeAcknowledgement, decodeMessages } from '../netlink/message.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { MessageWriter } from '../netlink/writer.ts';
+import { encodeChain } from './chain.ts';
 import {
   NFNL_MSG_BATCH_BEGIN,
   NFNL_MSG_BATCH_END,
@@ -26,7 +27,9 @@ import {
 } from './constants.ts';
 import { encodeElements, toRawElements } from './elements.ts';
 import { encodeFamilyHeader, nftMessageType } from './header.ts';
-import { encodeChain, encodeRule, encodeSet, encodeTable } from './objects.ts';
+import { encodeRule } from './rule.ts';
+import { encodeSet } from './set.ts';
+import { encodeTable } from './table.ts';
 import type { NftSet, Table, TableRef } from './types.ts';
 
 /** `inet table "x"`. */
@@ -59,7 +62,7 @@ export function createTableRequests(table: Table): NetlinkRequest[] {
     request('NEWTABLE', where, (writer) => encodeTable(writer, table)),
     ...table.chains.map((chain) =>
       request('NEWCHAIN', `chain ${JSON.stringify(chain.name)} of ${where}`, (writer) =>
-        encodeChain(writer, name, chain),
+        encodeChain(writer, table, chain),
       ),
     ),
     ...table.sets.flatMap((set, index) => [

@@ -77,6 +77,10 @@ export const oifname = (name: string): Clause => equal('meta oifname', interface
 /** Family of the packet, in an inet table. */
 export const nfproto = (family: 'ip' | 'ip6'): Clause => equal('meta nfproto', family === 'ip' ? '02' : '0a');
 
+/** The device is an Ethernet one; before Ethernet fields in a netdev table, where nft prints them raw without it. */
+export const etherDevice = (): Clause => equal('meta iiftype', ARPHRD_ETHER);
+const ARPHRD_ETHER = '0100';
+
 const etherTypes = { ip: 0x0800, arp: 0x0806, vlan: 0x8100, ip6: 0x86dd } as const;
 export const etherType = (type: keyof typeof etherTypes | number): Clause =>
   equal('ether type', uintHex(typeof type === 'number' ? type : etherTypes[type], 2));

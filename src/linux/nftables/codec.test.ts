@@ -6,6 +6,7 @@ import { decodeMessages } from '../netlink/message.ts';
 import { MessageWriter } from '../netlink/writer.ts';
 import { createTableRequests } from './batch.ts';
 import * as b from './build.ts';
+import { decodeChain } from './chain.ts';
 import { normalizeTable, tablesEqual } from './compare.ts';
 import { decodeElements, fromRawElements, toRawElements } from './elements.ts';
 import type { Expression } from './expressions/types.ts';
@@ -13,7 +14,8 @@ import { formatRule } from './format-rule.ts';
 import { formatTable } from './format.ts';
 import { planTable } from './nftables.ts';
 import { decodeNftNotifications } from './notifications.ts';
-import { decodeChain, decodeRule, decodeSet, encodeRule } from './objects.ts';
+import { decodeRule, encodeRule } from './rule.ts';
+import { decodeSet } from './set.ts';
 import type { NftSet, Table } from './types.ts';
 
 function hex(lengthBytes: number): fc.Arbitrary<string> {

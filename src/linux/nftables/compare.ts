@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Expression } from './expressions/types.ts';
-import type { Chain, NftSet, Rule, SetElement, Table } from './types.ts';
+import type { BaseChain, Chain, NftSet, Rule, SetElement, Table } from './types.ts';
 
 /**
  * The form in which two tables with the same effect are equal: counters and handles left out, sets, chains and
@@ -11,6 +11,7 @@ export function normalizeTable(table: Table): Table {
     family: table.family,
     name: table.name,
     ...(table.comment === undefined ? {} : { comment: table.comment }),
+    ...(table.flags === undefined || table.flags.length === 0 ? {} : { flags: [...table.flags].sort() }),
     sets: table.sets.map(normalizeSet).sort(byName),
     chains: table.chains.map(normalizeChain).sort(byName),
   };
@@ -26,7 +27,17 @@ function byName(a: { readonly name: string }, b: { readonly name: string }): num
 }
 
 function normalizeChain(chain: Chain): Chain {
-  return withoutUndefined({ ...chain, rules: chain.rules.map(normalizeRule) });
+  const { base } = chain;
+  return withoutUndefined({
+    ...chain,
+    base: base === undefined ? undefined : normalizeBase(base),
+    rules: chain.rules.map(normalizeRule),
+  } as Chain);
+}
+
+function normalizeBase(base: BaseChain): BaseChain {
+  const { devices = [], ...rest } = base;
+  return withoutUndefined(devices.length === 0 ? rest : { ...rest, devices: [...devices].sort() });
 }
 
 function normalizeRule(rule: Rule): Rule {

@@ -6,6 +6,7 @@ import { decodeAttributes } from '../netlink/reader.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { MessageWriter } from '../netlink/writer.ts';
 import { describeTable } from './batch.ts';
+import { decodeChain } from './chain.ts';
 import {
   NFT_MSG_GETCHAIN,
   NFT_MSG_GETGEN,
@@ -30,7 +31,9 @@ import {
 import { decodeElements, fromRawElements } from './elements.ts';
 import { needU32be } from './expressions/codec.ts';
 import { decodeFamilyHeader, encodeFamilyHeader, NFGENMSG_SIZE, nftMessageType } from './header.ts';
-import { decodeChain, decodeRule, decodeSet, decodeTable } from './objects.ts';
+import { decodeRule } from './rule.ts';
+import { decodeSet } from './set.ts';
+import { decodeTable, type TableHead } from './table.ts';
 import type { Chain, Family, NftSet, Rule, Table, TableRef } from './types.ts';
 
 /** A ruleset that changes between its dumps is read again this often. */
@@ -72,10 +75,10 @@ export function dumpTable(socket: NetlinkSocket, ref: TableRef): Table | undefin
   });
 }
 
-type TableHead = Pick<Table, 'family' | 'name' | 'comment'>;
+type FamilyTable = TableHead & TableRef;
 
-/** Families and names of all tables. */
-export function listTables(socket: NetlinkSocket): TableHead[] {
+/** Families, names and flags of all tables. */
+export function listTables(socket: NetlinkSocket): FamilyTable[] {
   return dump(
     socket,
     request({ op: 'GETTABLE', target: 'tables', message: NFT_MSG_GETTABLE, family: undefined }),
@@ -86,7 +89,7 @@ export function listTables(socket: NetlinkSocket): TableHead[] {
   );
 }
 
-function findTable(socket: NetlinkSocket, ref: TableRef): TableHead | undefined {
+function findTable(socket: NetlinkSocket, ref: TableRef): FamilyTable | undefined {
   const get = request({
     op: 'GETTABLE',
     target: describeTable(ref),
@@ -108,7 +111,7 @@ function findTable(socket: NetlinkSocket, ref: TableRef): TableHead | undefined 
   }
 }
 
-function readTable(socket: NetlinkSocket, head: TableHead): Table {
+function readTable(socket: NetlinkSocket, head: FamilyTable): Table {
   const { family, name } = head;
   const target = describeTable(head);
   const chains = dump(

@@ -6,7 +6,7 @@ export type FieldName = keyof typeof fields;
 
 export type Field = {
   /** How values are written and read. */
-  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto';
+  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto' | 'iiftype';
 } & (
   | { readonly meta: MetaKey }
   | { readonly ct: 'state' | 'status' | 'mark' }
@@ -34,6 +34,7 @@ export const fields = {
   'meta l4proto': { kind: 'inet_proto', meta: 'l4proto' },
   'meta nfproto': { kind: 'nfproto', meta: 'nfproto' },
   'meta protocol': { kind: 'ethertype', meta: 'protocol' },
+  'meta iiftype': { kind: 'iiftype', meta: 'iiftype' },
   'meta mark': { kind: 'mark', meta: 'mark' },
   'ct state': { kind: 'ct_state', ct: 'state' },
   'ct status': { kind: 'uint', ct: 'status' },
@@ -75,6 +76,7 @@ export function fieldLength(field: Field): number {
     case 'nfproto':
       return 1;
     case 'ethertype':
+    case 'iiftype':
       return 2;
     default:
       return 4;

@@ -16,7 +16,9 @@ interface State {
   loaded: Operand[];
   l4proto: number | undefined;
   /** Index in `words` of a test that the next field may imply, and the value tested. */
-  implied: { readonly at: number; readonly field: 'l4proto' | 'nfproto'; readonly value: string } | undefined;
+  implied:
+    | { readonly at: number; readonly field: 'l4proto' | 'nfproto' | 'iiftype'; readonly value: string }
+    | undefined;
   readonly table: Table | undefined;
 }
 
@@ -141,7 +143,8 @@ function dropImplied(state: State, name: FieldName): void {
   const byProtocol =
     implied.field === 'l4proto' && 'l4proto' in field && field.l4proto === Number.parseInt(implied.value, 16);
   const byFamily = implied.field === 'nfproto' && name.startsWith(implied.value === '02' ? 'ip ' : 'ip6 ');
-  if (byProtocol || byFamily) {
+  const byDevice = implied.field === 'iiftype' && 'base' in field && field.base === 'link';
+  if (byProtocol || byFamily || byDevice) {
     state.words[implied.at] = '';
   }
 }
@@ -174,14 +177,21 @@ function compare(
   }
   const sign = { eq: '', ne: '!= ', lt: '< ', le: '<= ', gt: '> ', ge: '>= ' }[op];
   state.words.push(formatComparison(operand, { sign, op, value }));
-  if (op === 'eq' && (operand.text === 'meta l4proto' || operand.text === 'meta nfproto')) {
-    const field = operand.text === 'meta l4proto' ? 'l4proto' : 'nfproto';
+  const field = impliedFields.get(operand.text);
+  if (op === 'eq' && field !== undefined) {
     state.implied = { at: state.words.length - 1, field, value };
     state.l4proto = field === 'l4proto' ? Number.parseInt(value, 16) : state.l4proto;
   } else if (op === 'eq' && (operand.text === 'ip protocol' || operand.text === 'ip6 nexthdr')) {
     state.l4proto = Number.parseInt(value, 16);
   }
 }
+
+/** What nft tests for itself before a field that needs it. */
+const impliedFields: ReadonlyMap<string, 'l4proto' | 'nfproto' | 'iiftype'> = new Map([
+  ['meta l4proto', 'l4proto'],
+  ['meta nfproto', 'nfproto'],
+  ['meta iiftype', 'iiftype'],
+]);
 
 function formatComparison(
   operand: Operand,

@@ -73,6 +73,8 @@ export function formatValue(kind: ValueKind, hex: string): string {
       return protocolNames.get(Number(raw)) ?? String(Number(raw));
     case 'ethertype':
       return etherTypeNames.get(hex) ?? raw;
+    case 'iiftype':
+      return hex === '0100' ? 'ether' : String(hostUint32(hex));
     case 'nfproto':
       return nfprotoNames.get(hex) ?? raw;
     case 'fib type':

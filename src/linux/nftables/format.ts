@@ -1,11 +1,12 @@
 import { formatRule } from './format-rule.ts';
 import { formatElement } from './format-value.ts';
-import type { Chain, NftSet, SetType, Table } from './types.ts';
+import type { BaseChain, Chain, NftSet, SetType, Table } from './types.ts';
 
 /** A table as text that `nft -f` accepts; for people, not how it gets into the kernel. */
 export function formatTable(table: Table): string {
   const lines = [
     ...(table.comment === undefined ? [] : [`comment ${JSON.stringify(table.comment)}`]),
+    ...(table.flags === undefined || table.flags.length === 0 ? [] : [`flags ${table.flags.join(',')}`]),
     ...table.sets.filter(({ flags }) => !flags.includes('anonymous')).flatMap(formatSet),
     ...table.chains.flatMap((chain) => formatChain(chain, table)),
   ];
@@ -34,6 +35,15 @@ function formatSet(set: NftSet): string[] {
   ];
 }
 
+function devicesText({ devices = [] }: BaseChain): string {
+  const names = devices.map((device) => JSON.stringify(device));
+  return names.length === 0
+    ? ''
+    : names.length === 1
+      ? ` device ${names.join()}`
+      : ` devices = { ${names.join(', ')} }`;
+}
+
 function formatChain(chain: Chain, table: Table): string[] {
   const { base } = chain;
   return [
@@ -41,7 +51,10 @@ function formatChain(chain: Chain, table: Table): string[] {
     ...(chain.comment === undefined ? [] : [`\tcomment ${JSON.stringify(chain.comment)}`]),
     ...(base === undefined
       ? []
-      : [`\ttype ${base.type} hook ${base.hook} priority ${base.priority}; policy ${base.policy};`]),
+      : [
+          `\ttype ${base.type} hook ${base.hook}${devicesText(base)} priority ${base.priority}; policy ${base.policy};`,
+          ...(base.offload === true ? ['\tflags offload;'] : []),
+        ]),
     ...chain.rules.map((rule) => `\t${formatRule(rule, table)}`),
     '}',
   ];

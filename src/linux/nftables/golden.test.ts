@@ -5,9 +5,11 @@ import type { NetlinkRequest } from '../netlink/exchange.ts';
 import { MessageWriter } from '../netlink/writer.ts';
 import { createTableRequests } from './batch.ts';
 import * as b from './build.ts';
+import { decodeChain } from './chain.ts';
 import { decodeElements, fromRawElements } from './elements.ts';
 import { formatRule } from './format-rule.ts';
-import { decodeChain, decodeRule, decodeSet } from './objects.ts';
+import { decodeRule } from './rule.ts';
+import { decodeSet } from './set.ts';
 import type { NftSet, Table } from './types.ts';
 import { addressHex, concatHex, portHex } from './values.ts';
 

@@ -267,7 +267,9 @@ describe('nf_tables on the kernel', { skip: isRoot ? false : 'needs root' }, () 
       assert.ok(received.kind === 'datagram');
       seen.push(...decodeNftNotifications(received.bytes));
     }
-    assert.deepEqual(seen[0], { kind: 'table', change: 'new', family: 'ip', table: 'announced' });
+    const [first] = seen;
+    assert.ok(first?.kind === 'table' && first.handle !== undefined);
+    assert.deepEqual(first, { kind: 'table', change: 'new', family: 'ip', table: 'announced', handle: first.handle });
     const last = seen.at(-1);
     assert.ok(last?.kind === 'generation');
     assert.equal(last.processName, 'nft');

@@ -14,9 +14,18 @@ export interface TableRef {
 
 export interface Table extends TableRef {
   readonly comment?: string;
+  readonly flags?: readonly TableFlag[];
+  /** Netlink port of the socket that owns the table; given by the kernel, ignored when sent or compared. */
+  readonly ownerPortId?: number;
   readonly sets: readonly NftSet[];
   readonly chains: readonly Chain[];
 }
+
+/**
+ * `dormant`: its chains see no packets. `owner`: only the socket that made the table may change it, and the table goes
+ * when that socket is closed; with `persist` it stays and can be taken over by making it again.
+ */
+export type TableFlag = 'dormant' | 'owner' | 'persist';
 
 export interface Chain {
   readonly name: string;
@@ -33,9 +42,17 @@ export interface BaseChain {
   readonly priority: number;
   /** What happens to a packet that comes to the end. */
   readonly policy: 'accept' | 'drop';
+  /**
+   * Interfaces that the chain is bound to: needed by family netdev and by hook `ingress` of inet. A name that ends in
+   * `*` takes all that begin so (kernel 6.16). The kernel drops a name from the list when its interface goes.
+   */
+  readonly devices?: readonly string[];
+  /** Rules run in the network card. */
+  readonly offload?: boolean;
 }
 
-export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting' | 'ingress';
+/** inet, ip, ip6 and bridge have the first five, inet also `ingress`; arp `input` and `output`; netdev the last two. */
+export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting' | 'ingress' | 'egress';
 
 export interface Rule {
   readonly expressions: readonly Expression[];

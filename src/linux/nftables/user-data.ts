@@ -1,5 +1,6 @@
 import { DecodeError } from '../../base/errors.ts';
-import { EncodeError } from '../netlink/writer.ts';
+import { type Attribute, findAttribute } from '../netlink/reader.ts';
+import { EncodeError, type MessageWriter } from '../netlink/writer.ts';
 
 /** One entry of the type-length-value list that nft keeps beside an object (libnftnl udata.h). */
 export interface UserDatum {
@@ -56,4 +57,18 @@ export function findComment(bytes: Buffer, type: number): string | undefined {
     }
     throw error;
   }
+}
+
+/** Writes a comment of a table, chain, rule, object or element; nothing when there is none. */
+export function encodeComment(writer: MessageWriter, type: number, comment: string | undefined): void {
+  if (comment !== undefined) {
+    writer.bytesAttribute(type, encodeUserData([commentDatum(UDATA_COMMENT, comment)]));
+  }
+}
+
+/** `{ comment }`, or `{}` when the attribute holds none. */
+export function decodeComment(attributes: readonly Attribute[], type: number): { readonly comment?: string } {
+  const userData = findAttribute(attributes, type);
+  const comment = userData === undefined ? undefined : findComment(userData.payload, UDATA_COMMENT);
+  return comment === undefined ? {} : { comment };
 }
