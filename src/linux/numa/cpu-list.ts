@@ -43,7 +43,7 @@ export function parseCpuList(text: string): number[] {
 export function formatCpuList(cpus: Iterable<number>): string {
   const sorted = [...new Set(cpus)].sort((a, b) => a - b);
   const parts: string[] = [];
-  for (let index = 0; index < sorted.length; ) {
+  for (let index = 0; index < sorted.length;) {
     const first = sorted[index] ?? 0;
     assert(Number.isInteger(first) && first >= 0 && first <= CPU_MAX, `${first} is not a CPU number`);
     let last = first;

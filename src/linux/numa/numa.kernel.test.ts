@@ -32,7 +32,8 @@ void test('lscpu sees the same CPUs, nodes and packages', (t) => {
   );
   for (const [index, row] of rows.entries()) {
     const mine = topology[index];
-    assert.ok(mine?.threadSiblings.includes(mine.cpu));
+    assert.ok(mine !== undefined);
+    assert.ok(mine.threadSiblings.includes(mine.cpu));
     if (/^\d+$/.test(row.node ?? '') && mine.node !== undefined) {
       assert.equal(mine.node, Number(row.node));
     }
