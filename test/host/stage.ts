@@ -1,0 +1,35 @@
+/** What one run shares with the guest: the sources with their types stripped, the job, and what starts it. */
+import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { dirname, join } from 'node:path';
+
+export interface Job {
+  readonly files: readonly string[];
+  readonly testTimeoutMs: number;
+}
+
+/**
+ * Fills `share` with `stage/` (every TypeScript file of the repository as plain JavaScript, under its own name and with
+ * its lines and columns), `job.json` and `run.sh`. Stripping inside costs the guest a compiler in WebAssembly at a
+ * twentieth of the speed.
+ */
+export function fillShare(share: string, repository: string, job: Job): void {
+  const stage = join(share, 'stage');
+  for (const file of globSync(['src/**/*.ts', 'test/**/*.ts'], { cwd: repository })) {
+    const target = join(stage, file);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, stripTypeScriptTypes(readFileSync(join(repository, file), 'utf8')));
+  }
+  copyFileSync(join(stage, 'test/host/guest/run.ts'), join(share, 'run.mjs'));
+  writeFileSync(join(share, 'job.json'), JSON.stringify(job));
+  writeFileSync(join(share, 'run.sh'), runScript);
+}
+
+/** Sourced by the agent: the stripped sources over the repository, and a memory file system over both for what tests write. */
+const runScript = `
+mount -t overlay -o lowerdir=/share/stage:/repository,upperdir=/run/repository/changes,workdir=/run/repository/work overlay /repository
+cd /repository
+export VMLET_TEST_HOST=1 VMLET_STATE_DIR=/share/state
+node --disable-warning=ExperimentalWarning /share/run.mjs /share/job.json > /dev/virtio-ports/vmlet.output 2>&1
+code=$?
+`;
