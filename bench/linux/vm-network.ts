@@ -6,7 +6,7 @@
  *   node bench/linux/vm-network.ts [rounds]
  */
 import { execFileSync } from 'node:child_process';
-import { ensureVmNetwork } from '../../src/agent/network/vm-network.ts';
+import { ensureVmNetwork } from '../../src/agent/facets/network/vm-network.ts';
 import { openNamespace } from '../../src/linux/namespace/namespace.ts';
 import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
 import { median } from '../statistics.ts';

@@ -1,0 +1,142 @@
+/**
+ * The embedded API server against its budgets: durable creates per second, list, watch fan-out, memory, start. Over TLS, the
+ * load generator in a process of its own on the same machine.
+ *
+ *   node bench/api/creates.ts [seconds per step]      writes bench/results/api.json
+ */
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { withDeadline } from '../../src/base/deadline.ts';
+import { median } from '../statistics.ts';
+import { vmiText } from './virtual-machine.ts';
+
+const seconds = Number(process.argv[2] ?? 5);
+const here = dirname(fileURLToPath(import.meta.url));
+const objects = 10_000;
+const starts = 5;
+/** A server that has just begun to listen still has work of its start under way. */
+const idleMs = 3000;
+const run = promisify(execFile);
+
+interface Server {
+  readonly directory: string;
+  readonly port: number;
+  readonly startMs: number;
+  /** Resident memory, MiB. */
+  memoryMiB(): number;
+  load(...words: (string | number)[]): Promise<Record<string, number>>;
+  stop(): Promise<void>;
+}
+
+async function startServer(): Promise<Server> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-api-'));
+  const beforeMs = performance.now();
+  const extra = process.env['BENCH_SERVER_OPTIONS']?.split(' ') ?? [];
+  const child = spawn(process.execPath, [...extra, join(here, 'server.ts'), directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const line = await withDeadline(firstLine(child), 30_000, 'wait for the API server to listen');
+  const startMs = performance.now() - beforeMs;
+  const { port } = JSON.parse(line) as { port: number };
+  return {
+    directory,
+    port,
+    startMs,
+    memoryMiB() {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      return round(Number(/^VmRSS:\s+(\d+) kB/mu.exec(status)?.[1] ?? NaN) / 1024);
+    },
+    async load(...words) {
+      const args = [join(here, 'load.ts'), directory, String(port), ...words.map(String)];
+      const { stdout } = await run(process.execPath, args, { timeout: 180_000 });
+      return rounded(JSON.parse(stdout) as Record<string, number>);
+    },
+    async stop() {
+      const closed = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await withDeadline(closed, 30_000, 'wait for the API server to end');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  let text = '';
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    text += chunk.toString('utf8');
+    if (text.includes('\n')) {
+      return text.split('\n')[0] ?? '';
+    }
+  }
+  throw new Error('the API server ended before it listened');
+}
+
+/** Starts from scratch, certificates included, and starts with what is there. */
+async function measureStart(): Promise<object> {
+  const firstMs: number[] = [];
+  for (let index = 0; index < starts; index += 1) {
+    const server = await startServer();
+    firstMs.push(server.startMs);
+    await server.stop();
+  }
+  return { medianMs: round(median(firstMs)), withCertificatesAndDefinitions: true };
+}
+
+async function withServer<T>(measure: (server: Server) => Promise<T>): Promise<T> {
+  const server = await startServer();
+  try {
+    return await measure(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+function rounded(values: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, round(value)]));
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+const busy = round(loadavg()[0] ?? NaN);
+const start = await measureStart();
+const creates: Record<string, number>[] = [];
+for (const clients of [1, 16, 128]) {
+  // A server each, as the size of the store counts too.
+  creates.push(await withServer((server) => server.load('creates', clients, seconds)));
+}
+const held = await withServer(async (server) => {
+  await sleep(idleMs);
+  const idleMiB = server.memoryMiB();
+  await server.load('fill', objects);
+  await sleep(idleMs);
+  const filledMiB = server.memoryMiB();
+  return { memory: { idleMiB, objects, filledMiB }, list: await server.load('list', 10), after: server.memoryMiB() };
+});
+const watches = await withServer(async (server) => [
+  await server.load('watch', 1000, 100, seconds, 1),
+  await server.load('watch', 1000, 100, seconds, 10),
+]);
+const result = {
+  what: 'the embedded API server with the VM kinds over TLS; load generator on the same machine',
+  date: new Date().toISOString().slice(0, 10),
+  host: { cpus: cpus().length, model: cpus()[0]?.model ?? '', kernel: release() },
+  /** Processes that wanted a CPU when this began: far above 1 the figures say little. */
+  loadAverage: busy,
+  objectBytes: vmiText('vm-1').length,
+  start,
+  creates,
+  list: { objects, ...held.list },
+  watches,
+  memory: { ...held.memory, afterListsMiB: held.after },
+};
+mkdirSync(join(here, '../results'), { recursive: true });
+writeFileSync(join(here, '../results/api.json'), `${JSON.stringify(result, undefined, 2)}\n`);
+process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
