@@ -1,11 +1,9 @@
 import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
-import type { Fd } from '../linux/fd/fd.ts';
 import type { Reactor } from '../linux/reactor/reactor.ts';
 import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
 import type { DnsSettings } from './network/dns-settings.ts';
-import type { VmNetwork } from './network/vm-network.ts';
 
 /** What every part of the agent is given. Made once, in src/cmd. */
 export interface AgentContext {
@@ -23,8 +21,8 @@ export interface AgentContext {
   readonly dns: DnsSettings;
   /** Why guests are emulated here; undefined when KVM runs them. */
   readonly emulationReason: string | undefined;
-  /** Makes the VM's network in the sandbox as it must be; doing it again changes nothing. */
-  readonly ensureNetwork: (vmi: VirtualMachineInstance, netns: Fd) => VmNetwork;
+  /** Most processes and threads in a sandbox; undefined where the Pod's runtime decides alone. */
+  readonly sandboxPidsMax: number | undefined;
   /** One step of a start, for the log and the waterfall. */
   readonly step: (vmi: VirtualMachineInstance, step: string) => void;
 }

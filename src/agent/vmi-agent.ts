@@ -90,13 +90,13 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
         }
         break;
       case 'start':
-        if (!(await start(vmi, required(machine), reconcileSignal))) {
+        if (!(await start(vmi, requiredPod(pod), required(machine), reconcileSignal))) {
           return { requeueAfterMs: secretRetryMs };
         }
         await publishRunning(vmi, required(machine));
         break;
       case 'publishRunning':
-        await required(machine).serve(vmi);
+        await required(machine).serve(vmi, requiredPod(pod));
         await publishRunning(vmi, required(machine));
         break;
       case 'shutdown':
@@ -176,12 +176,12 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
   }
 
   /** False when a Secret is missing: it may be made at any moment, so no ever longer back-off. */
-  async function start(vmi: VirtualMachineInstance, machine: Machine, stop: AbortSignal): Promise<boolean> {
+  async function start(vmi: VirtualMachineInstance, pod: Pod, machine: Machine, stop: AbortSignal): Promise<boolean> {
     const key = keyOf(vmi);
     const deleted = new AbortController();
     starts.set(key, deleted);
     try {
-      await machine.start(vmi, AbortSignal.any([stop, deleted.signal]));
+      await machine.start(vmi, pod, AbortSignal.any([stop, deleted.signal]));
       context.events.record({ object: vmi, type: 'Normal', reason: 'Started', message: 'the guest was started' });
       return true;
     } catch (error) {
@@ -265,6 +265,13 @@ function required(machine: Machine | undefined): Machine {
     throw new VmletError('SandboxUnreachable', 'the launcher Pod is not there');
   }
   return machine;
+}
+
+function requiredPod(pod: Pod | undefined): Pod {
+  if (pod === undefined) {
+    throw new VmletError('SandboxUnreachable', 'the launcher Pod is not there');
+  }
+  return pod;
 }
 
 function describe(object: KubeObject): string {

@@ -8,7 +8,7 @@ import type { InspectedProcess, Inspection } from '../../vm/inspection/inspectio
 import { VmletError } from '../../base/errors.ts';
 import type { AgentContext } from '../context.ts';
 import type { Machine } from '../machine/machine.ts';
-import { inspectVmNetwork } from '../network/vm-network.ts';
+import { inspectVmNetwork } from '../facets/network/vm-network.ts';
 import { readQemuLog } from './qemu-log.ts';
 
 const seccompModes = ['disabled', 'strict', 'filter'];

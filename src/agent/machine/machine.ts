@@ -2,6 +2,7 @@
  * One VM on this node, as the agent holds it in memory: the link to its sandbox, its address servers, its console.
  * All of it can be built again from what runs: after a restart of the agent the first reconcile does so.
  */
+import { assert } from '../../base/assert.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { VmletError, errorCode, errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -12,6 +13,7 @@ import {
   VIR_DOMAIN_START_PAUSED,
 } from '../../libvirt/domain/flags.ts';
 import { connectUnixBeneath } from '../../linux/socket/unix.ts';
+import type { Pod } from '../../apimachinery/core.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 import { domainMetadataPrefix, domainName } from '../../vm/machine/domain/identity.ts';
 import { serialSocketName } from '../../vm/machine/domain/compile-domain.ts';
@@ -19,7 +21,16 @@ import { parseDomainXml, type ObservedDomain } from '../../libvirt/xml/parse-dom
 import { launcherMounts } from '../../vm/launcher/names.ts';
 import { SerialConsole } from '../console/serial-console.ts';
 import { startAddressServers, type AddressServers } from '../network/address-servers.ts';
-import type { VmNetwork } from '../network/vm-network.ts';
+import type { FacetPlan, MachinePlace } from '../facets/facet.ts';
+import {
+  compileMachine,
+  ensureMachine,
+  facetNames,
+  observeMachine,
+  planMachine,
+  showPlan,
+} from '../facets/machine-loop.ts';
+import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
@@ -37,7 +48,7 @@ export class Machine {
   readonly #onChange: () => void;
   readonly console = new SerialConsole();
   #link: SandboxLink | undefined;
-  #network: VmNetwork | undefined;
+  #network: NetworkSpec | undefined;
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
   #unreachableSinceMs: number | undefined;
@@ -58,7 +69,8 @@ export class Machine {
     return this.#podUid;
   }
 
-  get network(): VmNetwork | undefined {
+  /** As it was last made sure of. */
+  get network(): NetworkSpec | undefined {
     return this.#network;
   }
 
@@ -137,10 +149,35 @@ export class Machine {
     return this.#live;
   }
 
+  /**
+   * The steps that would bring this VM's parts of the node to what they must be: of all facets, or of the named ones.
+   * Facets without steps are left out. Changes nothing. Throws VmletError `SandboxUnreachable` without a link.
+   */
+  async plan(
+    vmi: VirtualMachineInstance,
+    pod: Pod,
+    options: { readonly facets?: readonly string[] } = {},
+  ): Promise<readonly FacetPlan[]> {
+    const names = options.facets === undefined ? undefined : facetNames(options.facets);
+    const place = this.#place(vmi, pod, this.#context.signal);
+    const spec = await compileMachine(place, names);
+    return showPlan(planMachine(spec, await observeMachine(place, spec, names)));
+  }
+
+  /** Takes the steps that `plan` tells for these facets, and gives what was done. Steps that only report are not taken. */
+  async repair(vmi: VirtualMachineInstance, pod: Pod, facets: readonly string[]): Promise<readonly FacetPlan[]> {
+    const names = facetNames(facets);
+    const place = this.#place(vmi, pod, this.#context.signal);
+    return ensureMachine(place, await compileMachine(place, names), names);
+  }
+
   /** Everything that a running guest needs from the agent's process; safe to call again and again. */
-  async serve(vmi: VirtualMachineInstance): Promise<VmNetwork> {
-    const link = this.#requireLink();
-    const network = this.#context.ensureNetwork(vmi, link.netns);
+  async serve(vmi: VirtualMachineInstance, pod: Pod): Promise<NetworkSpec> {
+    const place = this.#place(vmi, pod, this.#context.signal);
+    const { link } = place;
+    const { network } = await compileMachine(place, ['network']);
+    assert(network !== undefined, 'no network was compiled');
+    await ensureMachine(place, { network }, ['network']);
     this.#network = network;
     this.#servers ??= startAddressServers({
       netns: link.netns,
@@ -162,12 +199,12 @@ export class Machine {
   }
 
   /** Prepares everything and starts the guest. */
-  async start(vmi: VirtualMachineInstance, signal: AbortSignal): Promise<void> {
+  async start(vmi: VirtualMachineInstance, pod: Pod, signal: AbortSignal): Promise<void> {
     const link = this.#requireLink();
     const { context } = this;
     // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
     void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
-    const network = await this.serve(vmi);
+    const network = await this.serve(vmi, pod);
     context.step(vmi, 'network up');
     context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });
     const xml = await prepareMachine({ context, podUid: this.#podUid, vmi, link, network });
@@ -299,6 +336,10 @@ export class Machine {
     this.#onChange();
   }
 
+  #place(vmi: VirtualMachineInstance, pod: Pod, signal: AbortSignal): MachinePlace {
+    return { vmi, pod, context: this.#context, podUid: this.#podUid, link: this.#requireLink(), signal };
+  }
+
   #requireLink(): SandboxLink {
     if (this.#link === undefined) {
       throw new VmletError('SandboxUnreachable', 'libvirt in the sandbox does not answer');
@@ -320,7 +361,7 @@ export class Machine {
 }
 
 /** `tap0 on bridge k6t-eth0, masquerade from 10.114.0.2 fd76::2 to 10.0.2.2/24 fd10:0:2::2/120`. */
-function describeNetwork(network: VmNetwork): string {
+function describeNetwork(network: NetworkSpec): string {
   return network.interfaces
     .map(
       (nic) =>

@@ -16,7 +16,7 @@ import { compileDomain } from '../../vm/machine/domain/compile-domain.ts';
 import type { DiskFact, DomainFacts } from '../../vm/machine/domain/facts.ts';
 import { domainUuid, uidOf } from '../../vm/machine/domain/identity.ts';
 import type { AgentContext } from '../context.ts';
-import type { VmNetwork } from '../network/vm-network.ts';
+import type { NetworkSpec } from '../facets/network/model.ts';
 import { prepareConfigDriveSeed, prepareNoCloudSeed } from '../volumes/cloud-init.ts';
 import { findImageDisk } from '../volumes/image-disk.ts';
 import { prepareEmptyDisk, prepareOverlay } from '../volumes/qcow2.ts';
@@ -43,7 +43,7 @@ interface PrepareOptions {
   readonly podUid: string;
   readonly vmi: VirtualMachineInstance;
   readonly link: SandboxLink;
-  readonly network: VmNetwork;
+  readonly network: NetworkSpec;
 }
 
 /** Disk files that exist are kept, so a start that is tried again goes on with the same disks. */

@@ -24,7 +24,7 @@ import type { DnsSettings } from './dns-settings.ts';
 import { createLeaseBook, type Lease } from './lease-book.ts';
 import { ADVERTISEMENT_INTERVAL_MS, routerAdvertisement } from './ra/advertisement.ts';
 import { encodeRouterAdvertisement, isRouterSolicitation, ND_ROUTER_SOLICIT } from './ra/codec.ts';
-import type { VmNetwork } from './vm-network.ts';
+import type { NetworkSpec } from '../facets/network/model.ts';
 
 export interface AddressServers extends Disposable {
   /** What the guest holds as far as this process has seen. */
@@ -35,7 +35,7 @@ export interface AddressServers extends Disposable {
 export interface AddressServerOptions {
   readonly netns: Fd;
   readonly reactor: Reactor;
-  readonly network: Pick<VmNetwork, 'interfaces'>;
+  readonly network: Pick<NetworkSpec, 'interfaces'>;
   /** What the guest is told to be called. */
   readonly hostname: string;
   readonly dns: DnsSettings;
@@ -58,7 +58,7 @@ const DATAGRAMS_PER_TURN = 16;
 const DATAGRAMS_PER_WINDOW = 256;
 const WINDOW_MS = 500;
 
-/** Opens the sockets; the interfaces must be there (`ensureVmNetwork`). Throws KernelError. */
+/** Opens the sockets; the interfaces must be there. Throws KernelError. */
 export function startAddressServers(options: AddressServerOptions): AddressServers {
   using opened = new DisposableStack();
   const leases = createLeaseBook(options.onLease);

@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { configMapType, leaseType, namespaceType, nodeType, podType, secretType } from '../../apimachinery/core.ts';
 import type { AgentContext } from '../../agent/context.ts';
 import { createNodeSubresources } from '../../agent/node-subresources.ts';
-import { ensureVmNetwork } from '../../agent/network/vm-network.ts';
 import { readDnsSettings } from '../../agent/network/dns-settings.ts';
 import { createStepLog } from '../../agent/steps.ts';
 import { startVmiAgent } from '../../agent/vmi-agent.ts';
@@ -219,7 +218,7 @@ export async function startStandalone(options: {
     stagingDir,
     dns: readDnsSettings(),
     emulationReason: acceleration.emulationReason,
-    ensureNetwork: ensureVmNetwork,
+    sandboxPidsMax: podRuntimeDefaults.pidsLimit,
     step: createStepLog(agentLogger),
   };
   const agent = startVmiAgent(context);

@@ -1,4 +1,5 @@
 /** Device rules of a sandbox's cgroup, in words. Pure. */
+import { deviceNumbersOfEveryContainer } from '../machine/sandbox-limits.ts';
 
 /** Numbers of Documentation/admin-guide/devices.txt. */
 const names: Readonly<Record<string, string>> = {
@@ -16,8 +17,7 @@ const names: Readonly<Record<string, string>> = {
   'c 10:238': '/dev/vhost-net',
 };
 
-/** What every OCI runtime allows a container; older ones give TUN to all. */
-const always = new Set(['c 1:3', 'c 1:5', 'c 1:7', 'c 1:8', 'c 1:9', 'c 5:0', 'c 5:1', 'c 5:2', 'c 136:*', 'c 10:200']);
+const always = new Set(deviceNumbersOfEveryContainer);
 
 export interface JudgedRule {
   readonly rule: string;

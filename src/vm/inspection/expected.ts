@@ -1,18 +1,11 @@
 /** What a VM's sandbox must look like, from its VMI and launcher Pod alone. What these do not decide is left out. Pure. */
 import type { Pod } from '../../apimachinery/core.ts';
-import { quantityBytes, quantityMilliCpu } from '../../apimachinery/quantity.ts';
 import { bridgeName, podInterfaceName, tapName } from '../bindings/names.ts';
 import type { VirtualMachineInstance } from '../kinds/virtualmachineinstance/types.ts';
+import { sandboxLimits, type SandboxLimits } from '../machine/sandbox-limits.ts';
 
-export interface Expected {
+export interface Expected extends SandboxLimits {
   readonly uid: number | undefined;
-  readonly memoryMaxBytes: number | 'max';
-  /** v1 shares, as kubelet and vmlet compute them. */
-  readonly cpuShares: number;
-  /** Microseconds of CPU time in each period. */
-  readonly cpuQuotaMicros: number | 'max';
-  /** Device numbers asked for by the Pod: `c 10:200`. */
-  readonly devices: readonly string[];
   /** Link by name: the words that its line must hold. */
   readonly links: Readonly<Record<string, readonly string[]>>;
   readonly sysctls: Readonly<Record<string, string>>;
@@ -20,36 +13,11 @@ export interface Expected {
   readonly disks: readonly string[];
 }
 
-/** Microseconds; of kubelet's default. */
-const cpuPeriodMicros = 100_000;
-const sharesPerCore = 1024;
-const sharesMin = 2;
-const sharesMax = 262_144;
-const quotaMinMicros = 1000;
-
-const deviceNumbers: Readonly<Record<string, string>> = {
-  'devices.kubevirt.io/kvm': 'c 10:232',
-  'devices.kubevirt.io/tun': 'c 10:200',
-  'devices.kubevirt.io/vhost-net': 'c 10:238',
-};
-
 export function expectMachine(vmi: VirtualMachineInstance, pod: Pod): Expected {
   const compute = pod.spec.containers.find(({ name }) => name === 'compute') ?? pod.spec.containers[0];
-  const { requests = {}, limits = {} } = compute?.resources ?? {};
-  const cpuRequest = requests['cpu'] ?? limits['cpu'];
-  const cpuLimit = limits['cpu'];
   return {
     uid: compute?.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser,
-    memoryMaxBytes: limits['memory'] === undefined ? 'max' : Number(quantityBytes(limits['memory'])),
-    cpuShares:
-      cpuRequest === undefined
-        ? sharesMin
-        : clamp(Math.floor((quantityMilliCpu(cpuRequest) * sharesPerCore) / 1000), sharesMin, sharesMax),
-    cpuQuotaMicros:
-      cpuLimit === undefined
-        ? 'max'
-        : Math.max(quotaMinMicros, Math.floor((quantityMilliCpu(cpuLimit) * cpuPeriodMicros) / 1000)),
-    devices: Object.entries(deviceNumbers).flatMap(([name, number]) => (limits[name] === undefined ? [] : [number])),
+    ...sandboxLimits(pod),
     ...expectNetwork(vmi),
     disks: (vmi.spec.domain.devices.disks ?? []).map(({ name }) => name),
   };
@@ -75,8 +43,4 @@ function expectNetwork(vmi: VirtualMachineInstance): Pick<Expected, 'links' | 's
     }
   }
   return { links, sysctls };
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, value));
 }

@@ -5,10 +5,10 @@
  * addresses, NAT last. So a start that was cut off at any step is finished by planning again, and no guest packet
  * meets a half-made network.
  */
-import { VmletError } from '../../base/errors.ts';
-import { tablesEqual } from '../../linux/nftables/compare.ts';
-import { isFamily } from '../../vm/bindings/address.ts';
-import type { DesiredLink, PodNic } from '../../vm/bindings/types.ts';
+import { VmletError } from '../../../base/errors.ts';
+import { tablesEqual } from '../../../linux/nftables/compare.ts';
+import { isFamily } from '../../../vm/bindings/address.ts';
+import type { DesiredLink, PodNic } from '../../../vm/bindings/types.ts';
 import type { DesiredNetwork, LinkChanges, NetworkOp, ObservedLink, ObservedNetwork } from './model.ts';
 import { formatPodNic } from './pod-nic.ts';
 

@@ -1,16 +1,22 @@
 /** Carries out a plan. Synchronous: a few dozen kernel calls of microseconds each, none of which waits for anybody. */
-import { unreachable } from '../../base/assert.ts';
-import { errorCode } from '../../base/errors.ts';
-import { inNetworkNamespace } from '../../linux/namespace/namespace.ts';
-import { commitBatch, createTableRequests, deleteTableRequest } from '../../linux/nftables/batch.ts';
-import type { NetlinkSocket } from '../../linux/netlink/socket.ts';
-import { deleteAddress, replaceAddress } from '../../linux/rtnetlink/addresses/addresses.ts';
-import { createBridge, createLink, deleteLinkIfPresent, getLink, setLink } from '../../linux/rtnetlink/links/links.ts';
-import type { Link } from '../../linux/rtnetlink/links/types.ts';
-import { replaceRoute } from '../../linux/rtnetlink/routes/routes.ts';
-import { writeSysctl } from '../../linux/sysctl/sysctl.ts';
-import { createTap } from '../../linux/tap/tap.ts';
-import { isFamily } from '../../vm/bindings/address.ts';
+import { unreachable } from '../../../base/assert.ts';
+import { errorCode } from '../../../base/errors.ts';
+import { inNetworkNamespace } from '../../../linux/namespace/namespace.ts';
+import { commitBatch, createTableRequests, deleteTableRequest } from '../../../linux/nftables/batch.ts';
+import type { NetlinkSocket } from '../../../linux/netlink/socket.ts';
+import { deleteAddress, replaceAddress } from '../../../linux/rtnetlink/addresses/addresses.ts';
+import {
+  createBridge,
+  createLink,
+  deleteLinkIfPresent,
+  getLink,
+  setLink,
+} from '../../../linux/rtnetlink/links/links.ts';
+import type { Link } from '../../../linux/rtnetlink/links/types.ts';
+import { replaceRoute } from '../../../linux/rtnetlink/routes/routes.ts';
+import { writeSysctl } from '../../../linux/sysctl/sysctl.ts';
+import { createTap } from '../../../linux/tap/tap.ts';
+import { isFamily } from '../../../vm/bindings/address.ts';
 import type { NetworkOp } from './model.ts';
 import type { NetworkSession } from './session.ts';
 

@@ -1,5 +1,5 @@
 /** The bindings' table in nf_tables' terms. Pure. */
-import { unreachable } from '../../base/assert.ts';
+import { unreachable } from '../../../base/assert.ts';
 import {
   type Clause,
   counter,
@@ -16,9 +16,9 @@ import {
   saddr,
   snatTo,
   transportPort,
-} from '../../linux/nftables/build.ts';
-import type { Chain, Table } from '../../linux/nftables/types.ts';
-import type { DesiredTable, RuleAction, RuleMatch } from '../../vm/bindings/types.ts';
+} from '../../../linux/nftables/build.ts';
+import type { Chain, Table } from '../../../linux/nftables/types.ts';
+import type { DesiredTable, RuleAction, RuleMatch } from '../../../vm/bindings/types.ts';
 
 /** Every rule counts, so that `nft list ruleset` shows which way packets took. */
 export function compileTable(desired: DesiredTable): Table {

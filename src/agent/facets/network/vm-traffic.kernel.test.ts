@@ -3,16 +3,16 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { pollUntil, withDeadline } from '../../base/deadline.ts';
-import { openFds } from '../../linux/fd/fd.ts';
-import type { Fd } from '../../linux/fd/fd.ts';
-import { inNetworkNamespace, openNamespace } from '../../linux/namespace/namespace.ts';
-import { decodeIpAddress, encodeMacAddress } from '../../linux/netlink/ip-address.ts';
-import { createReactor, type Reactor } from '../../linux/reactor/reactor.ts';
-import { openUdpSocket } from '../../linux/socket/datagram.ts';
-import type { Port } from '../../vm/kinds/virtualmachineinstance/device-types.ts';
-import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
-import { type AddressServers, startAddressServers } from './address-servers.ts';
+import { pollUntil, withDeadline } from '../../../base/deadline.ts';
+import { openFds } from '../../../linux/fd/fd.ts';
+import type { Fd } from '../../../linux/fd/fd.ts';
+import { inNetworkNamespace, openNamespace } from '../../../linux/namespace/namespace.ts';
+import { decodeIpAddress, encodeMacAddress } from '../../../linux/netlink/ip-address.ts';
+import { createReactor, type Reactor } from '../../../linux/reactor/reactor.ts';
+import { openUdpSocket } from '../../../linux/socket/datagram.ts';
+import type { Port } from '../../../vm/kinds/virtualmachineinstance/device-types.ts';
+import type { VirtualMachineInstance } from '../../../vm/kinds/virtualmachineinstance/types.ts';
+import { type AddressServers, startAddressServers } from '../../network/address-servers.ts';
 import {
   decodeDhcp6,
   decodeIaAddress,
@@ -23,7 +23,7 @@ import {
   encodeIaNa,
   MESSAGE6,
   OPTION6,
-} from './dhcp6/codec.ts';
+} from '../../network/dhcp6/codec.ts';
 import { ensureVmNetwork } from './vm-network.ts';
 
 const isRoot = process.getuid?.() === 0;

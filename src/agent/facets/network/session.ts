@@ -1,7 +1,7 @@
-import { Fd } from '../../linux/fd/fd.ts';
-import { openNamespace } from '../../linux/namespace/namespace.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../linux/netlink/constants.ts';
-import { type NetlinkSocket, openNetlink } from '../../linux/netlink/socket.ts';
+import { Fd } from '../../../linux/fd/fd.ts';
+import { openNamespace } from '../../../linux/namespace/namespace.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../../linux/netlink/constants.ts';
+import { type NetlinkSocket, openNetlink } from '../../../linux/netlink/socket.ts';
 
 /** Open handles into one sandbox's network namespace. Take it with `using`. */
 export interface NetworkSession extends Disposable {

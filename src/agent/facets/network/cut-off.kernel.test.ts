@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { openFds } from '../../linux/fd/fd.ts';
-import { openNamespace } from '../../linux/namespace/namespace.ts';
-import type { Interface } from '../../vm/kinds/virtualmachineinstance/device-types.ts';
-import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import { openFds } from '../../../linux/fd/fd.ts';
+import { openNamespace } from '../../../linux/namespace/namespace.ts';
+import type { Interface } from '../../../vm/kinds/virtualmachineinstance/device-types.ts';
+import type { VirtualMachineInstance } from '../../../vm/kinds/virtualmachineinstance/types.ts';
 import { applyNetworkOps } from './apply.ts';
-import { describeOp } from './model.ts';
+import { describeOp } from './describe.ts';
 import { openNetworkSession } from './session.ts';
 import { ensureVmNetwork, planVmNetwork, removeVmNetwork } from './vm-network.ts';
 

@@ -1,7 +1,12 @@
 /** One VM's network: what is wanted, what is there, and the steps between. Plain data. */
-import { unreachable } from '../../base/assert.ts';
-import type { Table, TableRef } from '../../linux/nftables/types.ts';
-import type { DesiredLink, DesiredSysctl, Owner, PodNic } from '../../vm/bindings/types.ts';
+import type { Table, TableRef } from '../../../linux/nftables/types.ts';
+import type { BoundInterface, DesiredLink, DesiredSysctl, Owner, PodNic } from '../../../vm/bindings/types.ts';
+
+/** What the binding of each interface needs to know of the sandbox. */
+export interface NetworkFacts {
+  /** In the order of the VMI's interfaces, absent ones left out. */
+  readonly podNics: readonly PodNic[];
+}
 
 export interface DesiredNetwork {
   /** Written on every link made for it; a link without it is somebody else's. */
@@ -11,6 +16,12 @@ export interface DesiredNetwork {
   readonly links: readonly DesiredLink[];
   readonly sysctls: readonly DesiredSysctl[];
   readonly table: Table | undefined;
+}
+
+/** All of it: also what the domain and the address servers are told. */
+export interface NetworkSpec extends DesiredNetwork {
+  /** In the order of spec.domain.devices.interfaces. */
+  readonly interfaces: readonly BoundInterface[];
 }
 
 export interface ObservedLink {
@@ -74,57 +85,3 @@ export type NetworkOp =
   | { readonly kind: 'set-sysctl'; readonly key: string; readonly value: string; readonly before: string | undefined }
   | { readonly kind: 'load-table'; readonly table: Table; readonly replaces: boolean }
   | { readonly kind: 'delete-table'; readonly table: TableRef };
-
-/** What the step does, for log, event, dry run and `explain`. */
-export function describeOp(op: NetworkOp): string {
-  switch (op.kind) {
-    case 'set-alias':
-      return `note on link ${op.link}: ${op.alias}`;
-    case 'rename-link':
-      return `rename link ${op.from} to ${op.to}`;
-    case 'create-bridge':
-      return `create bridge ${op.link}${op.macAddress === undefined ? '' : ` with MAC ${op.macAddress}`}`;
-    case 'create-dummy':
-      return `create dummy link ${op.link}${op.macAddress === undefined ? '' : ` with MAC ${op.macAddress}`}`;
-    case 'create-tap':
-      return `create TAP ${op.link} with ${op.queues} queue${op.queues === 1 ? '' : 's'} for uid ${op.owner.uid} gid ${op.owner.gid}`;
-    case 'set-link':
-      return `set link ${op.link}: ${describeChanges(op.changes)}`;
-    case 'delete-link':
-      return `delete link ${op.link}`;
-    case 'add-address':
-      return `add address ${op.address} to ${op.link}`;
-    case 'delete-address':
-      return `remove address ${op.address} from ${op.link}`;
-    case 'add-route':
-      return `add route ${op.destination} via ${op.gateway} on ${op.link}`;
-    case 'set-sysctl':
-      return `set ${op.key} to ${op.value}${op.before === undefined ? '' : ` (was ${op.before})`}`;
-    case 'load-table':
-      return `${op.replaces ? 'replace' : 'load'} nftables table inet ${op.table.name} (${op.table.chains.flatMap(({ rules }) => rules).length} rules)`;
-    case 'delete-table':
-      return `delete nftables table inet ${op.table.name}`;
-    default:
-      return unreachable(op);
-  }
-}
-
-function describeChanges(changes: LinkChanges): string {
-  const words: string[] = [];
-  if (changes.up !== undefined) {
-    words.push(changes.up ? 'up' : 'down');
-  }
-  if (changes.macAddress !== undefined) {
-    words.push(`MAC ${changes.macAddress}`);
-  }
-  if (changes.mtu !== undefined) {
-    words.push(`MTU ${changes.mtu}`);
-  }
-  if (changes.master !== undefined) {
-    words.push(`port of ${changes.master}`);
-  }
-  if (changes.learning !== undefined) {
-    words.push(`learning ${changes.learning ? 'on' : 'off'}`);
-  }
-  return words.join(', ');
-}

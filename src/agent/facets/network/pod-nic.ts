@@ -4,17 +4,17 @@
  *
  *   vmlet-nic eth0 02:0a:.. 1450 10.244.0.5/24,fd00::5/64 0.0.0.0/0>10.244.0.1
  */
-import { UnsupportedError } from '../../base/errors.ts';
-import type { PodNic, Route } from '../../vm/bindings/types.ts';
+import { UnsupportedError } from '../../../base/errors.ts';
+import type { PodNic, Route } from '../../../vm/bindings/types.ts';
 
-const PREFIX = 'vmlet-nic';
+export const POD_NIC_PREFIX = 'vmlet-nic';
 /** IFALIASZ of linux/if.h, less the final zero. */
 const ALIAS_LIMIT_BYTES = 255;
 
 /** Throws UnsupportedError when the NIC has more addresses or routes than fit. */
 export function formatPodNic(nic: PodNic): string {
   const routes = nic.routes.map(({ destination, gateway }) => `${destination}>${gateway}`);
-  const text = [PREFIX, nic.name, nic.macAddress, nic.mtu, nic.addresses.join(','), routes.join(',')]
+  const text = [POD_NIC_PREFIX, nic.name, nic.macAddress, nic.mtu, nic.addresses.join(','), routes.join(',')]
     .join(' ')
     .trimEnd();
   if (Buffer.byteLength(text) > ALIAS_LIMIT_BYTES) {
@@ -28,7 +28,7 @@ export function formatPodNic(nic: PodNic): string {
 /** Undefined when the alias is not such a line. */
 export function parsePodNic(alias: string | undefined): PodNic | undefined {
   const [prefix, name, macAddress, mtu, addresses = '', routes = ''] = (alias ?? '').split(' ');
-  if (prefix !== PREFIX || name === undefined || macAddress === undefined || !/^\d+$/.test(mtu ?? '')) {
+  if (prefix !== POD_NIC_PREFIX || name === undefined || macAddress === undefined || !/^\d+$/.test(mtu ?? '')) {
     return undefined;
   }
   const list = (text: string): string[] => text.split(',').filter((item) => item !== '');

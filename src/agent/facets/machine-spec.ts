@@ -1,0 +1,10 @@
+import type { CgroupSpec } from './cgroup/model.ts';
+import type { NetworkSpec } from './network/model.ts';
+
+/** All that must exist on the node for one VM, as plain data: each facet's part under its name. */
+export interface MachineSpec {
+  readonly cgroup: CgroupSpec;
+  readonly network: NetworkSpec;
+}
+
+export type FacetName = keyof MachineSpec;
