@@ -55,7 +55,7 @@ void test('chrt and ps see policy, priority and nice value', { skip }, (t) => {
   }
   assert.match(tool('chrt', '-p', String(pid)), /SCHED_FIFO[\s\S]*priority: 3$/);
   setScheduling(pid, { policy: 'SCHED_OTHER', resetOnFork: false });
-  assert.match(tool('chrt', '-p', String(pid)), /SCHED_OTHER\n[\s\S]*priority: 0$/);
+  assert.match(tool('chrt', '-p', String(pid)), /SCHED_OTHER\n[\s\S]*priority: 0$/m);
 });
 
 void test('prlimit sees the limits that were set', { skip }, () => {
