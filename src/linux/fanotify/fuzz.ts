@@ -13,7 +13,7 @@ const named =
 
 export const fuzzTargets = [
   {
-    name: 'fanotify/events',
+    name: 'events',
     decode: (bytes: Buffer): unknown => decodeEvents(bytes),
     seeds: [Buffer.from(plain, 'hex'), Buffer.from(named, 'hex'), Buffer.from(plain + named + plain, 'hex')],
   },

@@ -138,8 +138,13 @@ function createFanotifyWatcher(group: Fd, options: FileWatcherOptions): FileWatc
     }
   }
 
+  // A callback may close the watcher.
+  function isClosed(): boolean {
+    return closed;
+  }
+
   function onReadable(): void {
-    for (let count = 0; count < EVENTS_PER_TURN && !closed; count += 1) {
+    for (let count = 0; count < EVENTS_PER_TURN && !isClosed(); count += 1) {
       const event = readEvent(group);
       if (event === undefined) {
         return;
