@@ -38,10 +38,11 @@ import {
   IFLA_STATS64,
   IFLA_TXQLEN,
 } from '../constants.ts';
-import { decodeBridgePort } from './bridge-port.ts';
-import { decodeBridge } from './bridge.ts';
-import { decodeTun } from './tun.ts';
-import { type Link, type LinkStatistics, operStates } from './types.ts';
+import { IFLA_MAX_MTU, IFLA_MIN_MTU, IFLA_NUM_VF, IFLA_VFINFO_LIST } from './constants.ts';
+import { findLinkKind, findPortKind } from './kinds/table.ts';
+import { decodeStatistics } from './statistics.ts';
+import { type Link, operStates } from './types.ts';
+import { decodeVirtualFunctions } from './virtual-functions.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -132,6 +133,18 @@ function decodeLinkAttribute(link: Mutable<Link>, attribute: Attribute): boolean
     case IFLA_STATS64:
       link.statistics = decodeStatistics(attribute);
       return true;
+    case IFLA_NUM_VF:
+      link.virtualFunctionCount = readU32(attribute);
+      return true;
+    case IFLA_VFINFO_LIST:
+      link.virtualFunctions = decodeVirtualFunctions(attribute);
+      return true;
+    case IFLA_MIN_MTU:
+      link.minimumMtu = readU32(attribute);
+      return true;
+    case IFLA_MAX_MTU:
+      link.maximumMtu = readU32(attribute);
+      return true;
     case IFLA_LINKINFO:
       decodeLinkInfo(link, nestedAttributes(attribute));
       return true;
@@ -151,32 +164,12 @@ function decodeLinkInfo(link: Mutable<Link>, attributes: readonly Attribute[]): 
   if (slaveKind !== undefined) {
     link.slaveKind = readString(slaveKind);
   }
-  if (data !== undefined && link.kind === 'bridge') {
-    link.bridge = decodeBridge(nestedAttributes(data));
+  if (data !== undefined && link.kind !== undefined) {
+    const decoded = findLinkKind(link.kind)?.decode(nestedAttributes(data));
+    Object.assign(link, decoded === undefined ? {} : { [link.kind]: decoded });
   }
-  if (data !== undefined && link.kind === 'tun') {
-    link.tun = decodeTun(nestedAttributes(data));
+  if (slaveData !== undefined && link.slaveKind !== undefined) {
+    const port = findPortKind(link.slaveKind);
+    Object.assign(link, port === undefined ? {} : { [port.field]: port.kind.decode(nestedAttributes(slaveData)) });
   }
-  if (slaveData !== undefined && link.slaveKind === 'bridge') {
-    link.bridgePort = decodeBridgePort(nestedAttributes(slaveData));
-  }
-}
-
-function decodeStatistics(attribute: Attribute): LinkStatistics {
-  if (attribute.payload.length < 80) {
-    throw new DecodeError(`rtnl_link_stats64 of ${attribute.payload.length} bytes`);
-  }
-  const counter = (index: number): bigint => attribute.payload.readBigUInt64LE(index * 8);
-  return {
-    rxPackets: counter(0),
-    txPackets: counter(1),
-    rxBytes: counter(2),
-    txBytes: counter(3),
-    rxErrors: counter(4),
-    txErrors: counter(5),
-    rxDropped: counter(6),
-    txDropped: counter(7),
-    multicast: counter(8),
-    collisions: counter(9),
-  };
 }

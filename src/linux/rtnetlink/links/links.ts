@@ -7,7 +7,9 @@ import type { NetlinkSocket } from '../../netlink/socket.ts';
 import { RTM_NEWLINK } from '../constants.ts';
 import { decodeLink } from './decode.ts';
 import {
+  addAlternativeNamesRequest,
   changeLinkRequest,
+  deleteAlternativeNamesRequest,
   createLinkRequest,
   deleteLinkRequest,
   describeLinkRef,
@@ -51,10 +53,13 @@ export function getLink(socket: NetlinkSocket, ref: LinkRef): Link {
  * Makes a link and gives what the kernel made of it, in one round trip. With `spec.netns` the link is in another
  * namespace and nothing is given back.
  */
-export function createLink(socket: NetlinkSocket, spec: LinkSpec & { readonly netns?: never }): Link;
+export function createLink(
+  socket: NetlinkSocket,
+  spec: LinkSpec & { readonly netns?: never; readonly netnsPid?: never },
+): Link;
 export function createLink(socket: NetlinkSocket, spec: LinkSpec): Link | undefined;
 export function createLink(socket: NetlinkSocket, spec: LinkSpec): Link | undefined {
-  if (spec.netns !== undefined) {
+  if (spec.netns !== undefined || spec.netnsPid !== undefined) {
     execute(socket, createLinkRequest(spec));
     return undefined;
   }
@@ -64,7 +69,7 @@ export function createLink(socket: NetlinkSocket, spec: LinkSpec): Link | undefi
 /** A bridge, by default with STP off and no forward delay, so that a port forwards as soon as it is up. */
 export function createBridge(
   socket: NetlinkSocket,
-  spec: Omit<LinkSettings, 'netns'> & { readonly name: string },
+  spec: Omit<LinkSettings, 'netns' | 'netnsPid'> & { readonly name: string },
 ): Link {
   return createLink(socket, { ...spec, kind: 'bridge', bridge: { stp: false, forwardDelayMs: 0, ...spec.bridge } });
 }
@@ -72,9 +77,24 @@ export function createBridge(
 /** A veth pair; `peer.netns` puts the other end straight into another namespace. Gives this end. */
 export function createVeth(
   socket: NetlinkSocket,
-  spec: Omit<LinkSettings, 'netns' | 'bridge'> & { readonly name: string; readonly peer: VethPeer },
+  spec: Omit<LinkSettings, 'netns' | 'netnsPid' | 'bridge'> & { readonly name: string; readonly peer: VethPeer },
 ): Link {
   return createLink(socket, { ...spec, kind: 'veth' });
+}
+
+/** A link with what is set for its SR-IOV virtual functions, in their order. */
+export function getLinkWithVirtualFunctions(socket: NetlinkSocket, ref: LinkRef): Link {
+  return exchange(socket, getLinkRequest(ref, { virtualFunctions: true }), linkOf)[0] ?? getLink(socket, ref);
+}
+
+/** Gives a link further names, up to 127 bytes each, by which it can be found too. EEXIST when one is taken. */
+export function addAlternativeNames(socket: NetlinkSocket, ref: LinkRef, names: readonly string[]): void {
+  execute(socket, addAlternativeNamesRequest(ref, names));
+}
+
+/** EINVAL when the link does not have one of the names. */
+export function deleteAlternativeNames(socket: NetlinkSocket, ref: LinkRef, names: readonly string[]): void {
+  execute(socket, deleteAlternativeNamesRequest(ref, names));
 }
 
 /** Changes the fields present, in one message. A new name needs the link named by index. */

@@ -1,11 +1,15 @@
 import type { Fd } from '../../fd/fd.ts';
 import type { UnknownAttribute } from '../../netlink/reader.ts';
+import type { BridgePortAttributes } from './kinds/bridge-port.ts';
+import type { KindAttributes, PortAttributes, WritableKindAttributes } from './kinds/table.ts';
+import type { LinkStatistics } from './statistics.ts';
+import type { VirtualFunction, VirtualFunctionChange } from './virtual-functions.ts';
 
 /** Names a link in the socket's namespace; a name or an index. */
 export type LinkRef = { readonly name: string } | { readonly index: number };
 
 /** A link as the kernel reports it. Absent attributes are absent fields. */
-export interface Link {
+export interface Link extends KindAttributes, PortAttributes {
   readonly index: number;
   readonly name: string;
   readonly alternativeNames: readonly string[];
@@ -34,81 +38,37 @@ export interface Link {
   /** `bridge`, `veth`, `tun`, `dummy`; absent for a physical device and loopback. */
   readonly kind?: string;
   readonly slaveKind?: string;
-  readonly bridge?: BridgeAttributes;
-  readonly bridgePort?: BridgePortAttributes;
-  readonly tun?: TunAttributes;
   readonly statistics?: LinkStatistics;
+  /** IFLA_NUM_VF: how many SR-IOV virtual functions are switched on. */
+  readonly virtualFunctionCount?: number;
+  /** Only when asked for: the kernel reports them on RTEXT_FILTER_VF. */
+  readonly virtualFunctions?: readonly VirtualFunction[];
+  readonly minimumMtu?: number;
+  readonly maximumMtu?: number;
   readonly unknown: readonly UnknownAttribute[];
 }
 
 export const operStates = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'] as const;
 export type OperState = (typeof operStates)[number];
 
-/** The first ten counters of struct rtnl_link_stats64. */
-export interface LinkStatistics {
-  readonly rxPackets: bigint;
-  readonly txPackets: bigint;
-  readonly rxBytes: bigint;
-  readonly txBytes: bigint;
-  readonly rxErrors: bigint;
-  readonly txErrors: bigint;
-  readonly rxDropped: bigint;
-  readonly txDropped: bigint;
-  readonly multicast: bigint;
-  readonly collisions: bigint;
-}
-
-/** IFLA_BR_...: times in milliseconds, which the kernel keeps in steps of 10. */
-export interface BridgeAttributes {
-  readonly forwardDelayMs?: number;
-  readonly helloTimeMs?: number;
-  readonly ageingTimeMs?: number;
-  readonly stp?: boolean;
-  readonly priority?: number;
-  readonly vlanFiltering?: boolean;
-  readonly multicastSnooping?: boolean;
-  readonly nfCallIptables?: boolean;
-  readonly nfCallIp6tables?: boolean;
-}
-
-/** IFLA_BRPORT_... */
-export interface BridgePortAttributes {
-  readonly learning?: boolean;
-  /** Ports that are isolated exchange no frames with one another. */
-  readonly isolated?: boolean;
-  readonly hairpin?: boolean;
-  readonly unicastFlood?: boolean;
-  readonly multicastFlood?: boolean;
-  readonly broadcastFlood?: boolean;
-  readonly neighbourSuppression?: boolean;
-}
-
-/** IFLA_TUN_...: only reported; TAP devices are made through /dev/net/tun. */
-export interface TunAttributes {
-  readonly type: 'tun' | 'tap';
-  readonly owner?: number;
-  readonly group?: number;
-  readonly packetInformation: boolean;
-  readonly vnetHdr: boolean;
-  readonly persist: boolean;
-  readonly multiQueue: boolean;
-  readonly queues?: number;
-  readonly disabledQueues?: number;
-}
-
 /** What can be given when a link is made and changed later. Only the fields present are touched. */
-export interface LinkSettings {
+export interface LinkSettings extends WritableKindAttributes {
   readonly mtu?: number;
   /** MAC address. */
   readonly address?: string;
   /** Index of the new master; 0 takes the link out of its master. */
   readonly master?: number;
   readonly up?: boolean;
+  /** IFF_PROMISC. */
+  readonly promiscuous?: boolean;
+  /** False for IFF_NOARP: the link asks nobody for MAC addresses. */
+  readonly arp?: boolean;
   /** The namespace to make it in or move it to. */
   readonly netns?: Fd;
+  /** Like `netns`, named by a process in it; the process id as the calling process sees it. */
+  readonly netnsPid?: number;
   readonly group?: number;
   readonly txQueueLength?: number;
-  readonly bridge?: BridgeAttributes;
 }
 
 export interface LinkChange extends LinkSettings {
@@ -120,14 +80,18 @@ export interface LinkChange extends LinkSettings {
   readonly bridgePort?: BridgePortAttributes;
   /** `none` keeps the kernel from giving the link a link-local IPv6 address when it comes up. */
   readonly ipv6AddressGeneration?: 'eui64' | 'none' | 'stable-privacy' | 'random';
+  /** Settings of SR-IOV virtual functions, on their physical function. */
+  readonly virtualFunctions?: readonly VirtualFunctionChange[];
 }
 
 export interface LinkSpec extends LinkSettings {
   readonly name: string;
-  /** IFLA_INFO_KIND: `bridge`, `veth`, `dummy`, ... */
+  /** IFLA_INFO_KIND: `bridge`, `veth`, `dummy`, ... Its attributes go in the field of that name. */
   readonly kind: string;
   /** The index it shall have; the kernel refuses with EBUSY when taken. */
   readonly index?: number;
+  /** Index of the lower device of a vlan, macvlan, macvtap or ipvlan, in the namespace of the socket. */
+  readonly link?: number;
   readonly txQueues?: number;
   readonly rxQueues?: number;
   /** The other end of a veth pair. */
@@ -137,7 +101,10 @@ export interface LinkSpec extends LinkSettings {
 }
 
 /** Starts down: the kernel refuses (ENOTCONN) to bring a veth up before its pair is complete. */
-export interface VethPeer extends Omit<LinkSettings, 'bridge' | 'master' | 'up'> {
+export interface VethPeer extends Pick<
+  LinkSettings,
+  'mtu' | 'address' | 'netns' | 'netnsPid' | 'group' | 'txQueueLength'
+> {
   readonly name: string;
   readonly index?: number;
 }

@@ -1,6 +1,7 @@
 import { DecodeError } from '../../../base/errors.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/constants.ts';
 import type { NetlinkRequest } from '../../netlink/exchange.ts';
+import { decodeFields, encodeFields, type FieldTable, u32Field } from '../../netlink/fields.ts';
 import { decodeIpAddress, encodeIpAddress, type IpPrefix, parseIpPrefix } from '../../netlink/ip-address.ts';
 import {
   type Attribute,
@@ -10,7 +11,7 @@ import {
   nestedAttributes,
   readU32,
 } from '../../netlink/reader.ts';
-import { EncodeError, type MessageWriter } from '../../netlink/writer.ts';
+import { EncodeError, MessageWriter } from '../../netlink/writer.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -24,16 +25,30 @@ import {
   RTA_PREFSRC,
   RTA_PRIORITY,
   RTA_TABLE,
+  RTA_VIA,
   RTAX_ADVMSS,
+  RTAX_CWND,
+  RTAX_FEATURES,
   RTAX_HOPLIMIT,
+  RTAX_INITCWND,
+  RTAX_INITRWND,
+  RTAX_LOCK,
   RTAX_MTU,
+  RTAX_QUICKACK,
+  RTAX_REORDERING,
+  RTAX_RTO_MIN,
+  RTAX_RTT,
+  RTAX_RTTVAR,
+  RTAX_SSTHRESH,
+  RTAX_WINDOW,
   RTM_DELROUTE,
   RTM_GETROUTE,
   RTM_NEWROUTE,
   RTNH_F_ONLINK,
 } from '../constants.ts';
+import type { AddressScope } from '../addresses/types.ts';
 import { decodeScope, encodeScope } from '../scope.ts';
-import { type NextHop, type Route, type RouteMetrics, type RouteSpec, routeTypes } from './types.ts';
+import { type NextHop, type NextHopSpec, type Route, type RouteMetrics, type RouteSpec, routeTypes } from './types.ts';
 
 /** struct rtmsg: u8 family, dst_len, src_len, tos, table, protocol, scope, type; u32 flags. */
 const RTMSG_SIZE = 12;
@@ -47,14 +62,27 @@ const known = new Set([
   RTA_PREFSRC,
   RTA_PRIORITY,
   RTA_TABLE,
+  RTA_VIA,
   RTA_METRICS,
   RTA_MULTIPATH,
 ]);
-const metricFields = [
-  [RTAX_MTU, 'mtu'],
-  [RTAX_ADVMSS, 'advmss'],
-  [RTAX_HOPLIMIT, 'hopLimit'],
-] as const;
+const metricFields: FieldTable<RouteMetrics> = {
+  lock: u32Field(RTAX_LOCK),
+  mtu: u32Field(RTAX_MTU),
+  window: u32Field(RTAX_WINDOW),
+  rtt: u32Field(RTAX_RTT),
+  rttVariance: u32Field(RTAX_RTTVAR),
+  slowStartThreshold: u32Field(RTAX_SSTHRESH),
+  congestionWindow: u32Field(RTAX_CWND),
+  advmss: u32Field(RTAX_ADVMSS),
+  reordering: u32Field(RTAX_REORDERING),
+  hopLimit: u32Field(RTAX_HOPLIMIT),
+  initialCongestionWindow: u32Field(RTAX_INITCWND),
+  features: u32Field(RTAX_FEATURES),
+  minimumRetransmissionMs: u32Field(RTAX_RTO_MIN),
+  initialReceiveWindow: u32Field(RTAX_INITRWND),
+  quickAck: u32Field(RTAX_QUICKACK),
+};
 
 function describeRoute(spec: RouteSpec): string {
   const via = spec.gateway === undefined ? '' : ` via ${spec.gateway}`;
@@ -114,10 +142,34 @@ function destinationOf(spec: RouteSpec): { readonly family: number; readonly pre
     : { family: AF_INET, prefix: { address: '0.0.0.0', prefixLength: 0 } };
 }
 
+/** What `ip route` gives (iproute.c, iproute_modify): only IPv4 routes have a scope. */
+function defaultScope(family: number, spec: RouteSpec): AddressScope {
+  if (family === AF_INET6) {
+    return 'global';
+  }
+  switch (spec.type ?? 'unicast') {
+    case 'local':
+    case 'nat':
+      return 'host';
+    case 'broadcast':
+    case 'multicast':
+    case 'anycast':
+      return 'link';
+    case 'unicast':
+    case 'unspec':
+      return spec.gateway === undefined && spec.nextHops === undefined ? 'link' : 'global';
+    case 'blackhole':
+    case 'unreachable':
+    case 'prohibit':
+    case 'throw':
+      return 'global';
+  }
+}
+
 function encodeRoute(writer: MessageWriter, spec: RouteSpec): void {
   const { family, prefix } = destinationOf(spec);
   const table = spec.table ?? RT_TABLE_MAIN;
-  const scope = spec.scope ?? (family === AF_INET && spec.gateway === undefined ? 'link' : 'global');
+  const scope = spec.scope ?? defaultScope(family, spec);
   writer.u8(family);
   writer.u8(prefix.prefixLength);
   writer.u8(0);
@@ -134,7 +186,10 @@ function encodeRoute(writer: MessageWriter, spec: RouteSpec): void {
     writer.u32Attribute(RTA_TABLE, table);
   }
   if (spec.gateway !== undefined) {
-    writer.bytesAttribute(RTA_GATEWAY, encodeIpAddress(spec.gateway));
+    encodeGateway(writer, family, spec.gateway);
+  }
+  if (spec.nextHops !== undefined) {
+    encodeNextHops(writer, family, spec.nextHops);
   }
   if (spec.linkIndex !== undefined) {
     writer.u32Attribute(RTA_OIF, spec.linkIndex);
@@ -149,15 +204,37 @@ function encodeRoute(writer: MessageWriter, spec: RouteSpec): void {
 }
 
 function encodeMetrics(writer: MessageWriter, metrics: RouteMetrics | undefined): void {
-  if (metrics === undefined) {
-    return;
+  if (metrics !== undefined) {
+    writer.nested(RTA_METRICS, () => encodeFields(writer, metricFields, metrics));
   }
-  writer.nested(RTA_METRICS, () => {
-    for (const [type, field] of metricFields) {
-      const value = metrics[field];
-      if (value !== undefined) {
-        writer.u32Attribute(type, value);
+}
+
+/** RTA_GATEWAY, or RTA_VIA (struct rtvia: u16 family, address) for one of the other family. */
+function encodeGateway(writer: MessageWriter, family: number, gateway: string): void {
+  const bytes = encodeIpAddress(gateway);
+  const gatewayFamily = bytes.length === 4 ? AF_INET : AF_INET6;
+  if (gatewayFamily === family) {
+    writer.bytesAttribute(RTA_GATEWAY, bytes);
+  } else {
+    writer.attribute(RTA_VIA, () => {
+      writer.u16(gatewayFamily);
+      writer.raw(bytes);
+    });
+  }
+}
+
+function encodeNextHops(writer: MessageWriter, family: number, hops: readonly NextHopSpec[]): void {
+  writer.attribute(RTA_MULTIPATH, () => {
+    for (const { gateway, linkIndex, weight = 1, onlink = false } of hops) {
+      const inner = new MessageWriter();
+      if (gateway !== undefined) {
+        encodeGateway(inner, family, gateway);
       }
+      writer.u16(RTNEXTHOP_SIZE + inner.length);
+      writer.u8(onlink ? RTNH_F_ONLINK : 0);
+      writer.u8(weight - 1);
+      writer.i32(linkIndex);
+      writer.raw(inner.bytes());
     }
   });
 }
@@ -173,7 +250,7 @@ export function decodeRoute(payload: Buffer): Route | undefined {
   }
   const attributes = decodeAttributes(payload.subarray(RTMSG_SIZE));
   const destination = findIp(attributes, RTA_DST);
-  const gateway = findIp(attributes, RTA_GATEWAY);
+  const gateway = findGateway(attributes);
   const source = findIp(attributes, RTA_PREFSRC);
   const linkIndex = findNumber(attributes, RTA_OIF);
   const priority = findNumber(attributes, RTA_PRIORITY);
@@ -191,7 +268,7 @@ export function decodeRoute(payload: Buffer): Route | undefined {
     protocol: payload.readUInt8(5),
     type: routeTypes[payload.readUInt8(7)] ?? 'unspec',
     onlink: (payload.readUInt32LE(8) & RTNH_F_ONLINK) !== 0,
-    ...(metrics === undefined ? {} : { metrics: decodeMetrics(nestedAttributes(metrics)) }),
+    ...(metrics === undefined ? {} : { metrics: decodeFields(metricFields, nestedAttributes(metrics)) }),
     ...(multipath === undefined ? {} : { nextHops: decodeNextHops(multipath.payload) }),
     unknown: attributes.filter(({ type }) => !known.has(type)).map(keepUnknown),
   };
@@ -207,15 +284,9 @@ function findNumber(attributes: readonly Attribute[], type: number): number | un
   return attribute === undefined ? undefined : readU32(attribute);
 }
 
-function decodeMetrics(attributes: readonly Attribute[]): RouteMetrics {
-  const metrics: { -readonly [Key in keyof RouteMetrics]: RouteMetrics[Key] } = {};
-  for (const [type, field] of metricFields) {
-    const value = findNumber(attributes, type);
-    if (value !== undefined) {
-      metrics[field] = value;
-    }
-  }
-  return metrics;
+function findGateway(attributes: readonly Attribute[]): string | undefined {
+  const via = findAttribute(attributes, RTA_VIA);
+  return via === undefined ? findIp(attributes, RTA_GATEWAY) : decodeIpAddress(via.payload.subarray(2));
 }
 
 function decodeNextHops(payload: Buffer): NextHop[] {
@@ -226,7 +297,7 @@ function decodeNextHops(payload: Buffer): NextHop[] {
     if (length < RTNEXTHOP_SIZE || at + length > payload.length) {
       throw new DecodeError(`rtnexthop of length ${length}`, at);
     }
-    const gateway = findIp(decodeAttributes(payload.subarray(at + RTNEXTHOP_SIZE, at + length)), RTA_GATEWAY);
+    const gateway = findGateway(decodeAttributes(payload.subarray(at + RTNEXTHOP_SIZE, at + length)));
     hops.push({
       ...(gateway === undefined ? {} : { gateway }),
       linkIndex: payload.readInt32LE(at + 4),

@@ -5,6 +5,7 @@ import type { AddressScope } from '../addresses/types.ts';
 export interface Route {
   readonly family: 'ip' | 'ip6';
   readonly destination: string;
+  /** May be of the other family: IPv4 through an IPv6 neighbour (RTA_VIA). */
   readonly gateway?: string;
   readonly linkIndex?: number;
   /** RTA_PREFSRC: the address that packets of this host carry. */
@@ -27,15 +28,34 @@ export interface Route {
 export interface NextHop {
   readonly gateway?: string;
   readonly linkIndex: number;
+  /** 1 to 256: its share of the traffic. */
   readonly weight: number;
   readonly onlink: boolean;
 }
 
-/** RTAX_... */
+/** One of several ways of a multipath route. */
+export interface NextHopSpec extends Partial<NextHop> {
+  readonly linkIndex: number;
+}
+
+/** RTAX_...; times as the kernel has them, in milliseconds times 8 (rtt) and 4 (rttVariance). */
 export interface RouteMetrics {
+  /** Bits 1 << RTAX_...: values that the kernel must not adapt. */
+  readonly lock?: number;
   readonly mtu?: number;
+  readonly window?: number;
+  readonly rtt?: number;
+  readonly rttVariance?: number;
+  readonly slowStartThreshold?: number;
+  readonly congestionWindow?: number;
   readonly advmss?: number;
+  readonly reordering?: number;
   readonly hopLimit?: number;
+  readonly initialCongestionWindow?: number;
+  readonly features?: number;
+  readonly minimumRetransmissionMs?: number;
+  readonly initialReceiveWindow?: number;
+  readonly quickAck?: number;
 }
 
 /** enum of RTN_..., in its order. */
@@ -73,4 +93,6 @@ export interface RouteSpec {
   /** The gateway counts as reachable on the link although no address says so. */
   readonly onlink?: boolean;
   readonly metrics?: RouteMetrics;
+  /** Several ways instead of `gateway` and `linkIndex`. */
+  readonly nextHops?: readonly NextHopSpec[];
 }

@@ -1,4 +1,4 @@
-import { type Attribute, findAttribute, readU32, readU8 } from '../../netlink/reader.ts';
+import { type Attribute, findAttribute, readU32, readU8 } from '../../../netlink/reader.ts';
 import {
   IFLA_TUN_GROUP,
   IFLA_TUN_MULTI_QUEUE,
@@ -9,13 +9,28 @@ import {
   IFLA_TUN_PI,
   IFLA_TUN_TYPE,
   IFLA_TUN_VNET_HDR,
-} from '../constants.ts';
-import type { TunAttributes } from './types.ts';
+} from '../../constants.ts';
+import type { LinkKind } from './kind.ts';
+
+/** IFLA_TUN_...: only reported; TAP devices are made through /dev/net/tun. */
+export interface TunAttributes {
+  readonly type: 'tun' | 'tap';
+  readonly owner?: number;
+  readonly group?: number;
+  readonly packetInformation: boolean;
+  readonly vnetHdr: boolean;
+  readonly persist: boolean;
+  readonly multiQueue: boolean;
+  readonly queues?: number;
+  readonly disabledQueues?: number;
+}
 
 /** IFF_TAP of linux/if_tun.h. */
 const IFF_TAP = 2;
 
-export function decodeTun(attributes: readonly Attribute[]): TunAttributes {
+export const tun: LinkKind<TunAttributes> = { decode: decodeTun };
+
+function decodeTun(attributes: readonly Attribute[]): TunAttributes {
   const number = (type: number): number | undefined => {
     const attribute = findAttribute(attributes, type);
     return attribute === undefined ? undefined : readU32(attribute);
