@@ -1,6 +1,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
+import type { FileWatcher } from '../linux/fanotify/watch-files.ts';
 import type { Reactor } from '../linux/reactor/reactor.ts';
 import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
 import type { DnsSettings } from './network/dns-settings.ts';
@@ -14,6 +15,10 @@ export interface AgentContext {
   readonly client: KubeClient;
   readonly events: EventRecorder;
   readonly reactor: Reactor;
+  /** Tells who writes to files that hold kernel state. */
+  readonly files: FileWatcher;
+  /** How often every running VM is compared with its plan without any sign of a change. */
+  readonly driftResyncMs: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Only root can look into it; best on a tmpfs. For files that hold secrets on their way to a seed. */

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { DriftPolicy } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
 import type { FacetPlan } from '../facets/facet.ts';
+import type { FacetName } from '../facets/machine-spec.ts';
 import { startDriftLoop, type DriftFinding, type DriftLoop } from './loop.ts';
 
 /** A machine of which a test breaks parts: facet -> steps that would put it back. */
 function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?: number } = {}) {
-  const broken = new Map<string, string[]>();
+  const broken = new Map<FacetName, string[]>();
   const findings: DriftFinding[] = [];
-  const looks: (readonly string[])[] = [];
+  const looks: (readonly FacetName[])[] = [];
   const errors: unknown[] = [];
   const policy: DriftPolicy = options.policy ?? 'repair';
   const state: { policy: DriftPolicy; problem: string; blind: boolean; nowMs: number } = {
@@ -17,10 +18,21 @@ function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?:
     blind: false,
     nowMs: 0,
   };
-  const planOf = (facets: readonly string[]): FacetPlan[] =>
+  const planOf = (facets: readonly FacetName[]): FacetPlan[] =>
     facets.flatMap((facet) => {
       const steps = broken.get(facet);
-      return steps === undefined ? [] : [{ facet, steps: steps.map((what) => ({ what, why: 'the VM needs it' })) }];
+      return steps === undefined
+        ? []
+        : [
+            {
+              facet,
+              steps: steps.map((what) => ({
+                what,
+                why: 'the VM needs it',
+                ...(what.startsWith('told: ') ? { report: true as const } : {}),
+              })),
+            },
+          ];
     });
   const loop: DriftLoop = startDriftLoop({
     facets: ['cgroup', 'network'],
@@ -111,6 +123,26 @@ test('with policy ignore nothing is looked at, and a change of the policy counts
   loop.notice(['network']);
   await loop.idle();
   assert.equal(broken.size, 0);
+});
+
+test('what nobody repairs by itself is told once and left, beside what is repaired', async (t) => {
+  const { broken, findings, loop } = fakeMachine(t);
+  broken.set('network', ['told: a card was taken away']);
+  for (let look = 0; look < 2; look++) {
+    loop.notice(['network']);
+    await loop.idle();
+  }
+  assert.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['reported'],
+  );
+  broken.set('network', ['told: a card was taken away', 'create TAP tap0']);
+  loop.notice(['network']);
+  await loop.idle();
+  assert.deepEqual(
+    findings.map(({ kind }) => kind),
+    ['reported', 'repaired'],
+  );
 });
 
 test('a fight is held back, reported, and goes on later', async (t) => {

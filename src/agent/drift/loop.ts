@@ -5,6 +5,7 @@
 import { errorMessage } from '../../base/errors.ts';
 import type { DriftPolicy } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
 import type { FacetPlan } from '../facets/facet.ts';
+import type { FacetName } from '../facets/machine-spec.ts';
 import { createFlapping, type Flapping } from './flapping.ts';
 
 /** Who made a change, as far as the kernel told. */
@@ -18,9 +19,9 @@ export interface Culprit {
 /** One VM, as the loop sees it. */
 export interface DriftTarget {
   /** What differs, facets without a difference left out. Facets that are not named are not looked at. */
-  plan(facets: readonly string[]): Promise<readonly FacetPlan[]>;
+  plan(facets: readonly FacetName[]): Promise<readonly FacetPlan[]>;
   /** Puts these facets back; gives what was done. */
-  repair(facets: readonly string[]): Promise<readonly FacetPlan[]>;
+  repair(facets: readonly FacetName[]): Promise<readonly FacetPlan[]>;
 }
 
 export type DriftFinding =
@@ -38,7 +39,7 @@ export type DriftFinding =
 
 export interface DriftLoop {
   /** Something of these facets may have changed. */
-  notice(facets: readonly string[], culprit?: Culprit): void;
+  notice(facets: readonly FacetName[], culprit?: Culprit): void;
   /** Settles when nothing is being looked at and nothing is due at once. */
   idle(): Promise<void>;
   close(): void;
@@ -49,7 +50,7 @@ export interface DriftLoopOptions {
   /** Asked at every look: a user may change it at any time. */
   readonly policy: () => DriftPolicy;
   /** Facets that are looked at, in order. */
-  readonly facets: readonly string[];
+  readonly facets: readonly FacetName[];
   /** How often to look without any notice. */
   readonly resyncMs: number;
   readonly onFinding: (finding: DriftFinding) => void;
@@ -66,9 +67,9 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   const { target, facets } = options;
   const nowMs = options.nowMs ?? (() => performance.now());
   const flapping = options.flapping ?? createFlapping();
-  const dirty = new Set<string>();
+  const dirty = new Set<FacetName>();
   /** By facet: what was last told and not repaired, so that it is told once. */
-  const told = new Map<string, string>();
+  const told = new Map<FacetName, string>();
   const timers = new Set<NodeJS.Timeout>();
   let culprits: Culprit[] = [];
   let noticedAtMs: number | undefined;
@@ -77,7 +78,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
 
   const resync = setInterval(() => notice(facets), options.resyncMs).unref();
 
-  function notice(changed: readonly string[], culprit?: Culprit): void {
+  function notice(changed: readonly FacetName[], culprit?: Culprit): void {
     if (closed) {
       return;
     }
@@ -96,7 +97,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   async function run(): Promise<void> {
     // The messages of one change come one after the other: take them all first.
     await new Promise(setImmediate);
-    while (dirty.size > 0 && !closed) {
+    while (dirty.size > 0) {
       const looked = facets.filter((facet) => dirty.has(facet));
       const by = culprits;
       const sinceMs = noticedAtMs ?? nowMs();
@@ -112,7 +113,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     }
   }
 
-  async function look(looked: readonly string[], by: readonly Culprit[], sinceMs: number): Promise<void> {
+  async function look(looked: readonly FacetName[], by: readonly Culprit[], sinceMs: number): Promise<void> {
     const policy = options.policy();
     if (policy === 'ignore') {
       return;
@@ -127,8 +128,11 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
       if (closed) {
         return;
       }
-      if (policy === 'report') {
-        tell(plan, { kind: 'reported', plan, culprits: by });
+      const onlyTold = policy === 'report' ? plan.steps : plan.steps.filter(({ report }) => report === true);
+      if (onlyTold.length > 0) {
+        tell({ kind: 'reported', plan: { ...plan, steps: onlyTold }, culprits: by });
+      }
+      if (onlyTold.length === plan.steps.length) {
         continue;
       }
       const waitMs = Math.max(0, ...plan.steps.map(({ what }) => flapping.waitMs(stepKey(plan, what), nowMs())));
@@ -144,20 +148,21 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     try {
       const done = await target.repair([plan.facet]);
       const repairedAtMs = nowMs();
-      for (const repaired of done) {
+      for (const entry of done) {
+        const repaired = { ...entry, steps: entry.steps.filter(({ report }) => report !== true) };
         const holds = repaired.steps.map(({ what }) => flapping.repaired(stepKey(repaired, what), repairedAtMs));
         const tookMs = repairedAtMs - sinceMs;
         options.onFinding({ kind: 'repaired', plan: repaired, culprits: by, tookMs, heldMs: Math.max(0, ...holds) });
       }
-      told.delete(plan.facet);
     } catch (error) {
-      tell(plan, { kind: 'failed', plan, problem: errorMessage(error) });
+      tell({ kind: 'failed', plan, problem: errorMessage(error) });
       noticeLater(plan.facet, retryMs);
     }
   }
 
   /** Once for each different plan of a facet. */
-  function tell(plan: FacetPlan, finding: DriftFinding): void {
+  function tell(finding: DriftFinding): void {
+    const { plan } = finding;
     const text = JSON.stringify([finding.kind, plan.steps]);
     if (told.get(plan.facet) !== text) {
       told.set(plan.facet, text);
@@ -165,7 +170,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     }
   }
 
-  function noticeLater(facet: string, waitMs: number): void {
+  function noticeLater(facet: FacetName, waitMs: number): void {
     const timer = setTimeout(() => {
       timers.delete(timer);
       notice([facet]);
@@ -178,6 +183,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     idle: () => running ?? Promise.resolve(),
     close() {
       closed = true;
+      dirty.clear();
       clearInterval(resync);
       for (const timer of timers) {
         clearTimeout(timer);

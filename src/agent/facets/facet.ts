@@ -62,7 +62,7 @@ export type AnyFacet = Facet<unknown, unknown, unknown, unknown>;
 
 /** One facet's steps, ready to be shown or carried out. */
 export interface FacetPlan {
-  readonly facet: string;
+  readonly facet: FacetName;
   readonly steps: readonly FacetStep[];
 }
 

@@ -1,10 +1,12 @@
 import type { CgroupSpec } from './cgroup/model.ts';
 import type { NetworkSpec } from './network/model.ts';
+import type { QueuesSpec } from './queues/model.ts';
 
 /** All that must exist on the node for one VM, as plain data: each facet's part under its name. */
 export interface MachineSpec {
   readonly cgroup: CgroupSpec;
   readonly network: NetworkSpec;
+  readonly queues: QueuesSpec;
 }
 
 export type FacetName = keyof MachineSpec;

@@ -32,6 +32,7 @@ import {
 } from '../facets/machine-loop.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
+import { watchMachineDrift } from '../drift/machine-drift.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
 import { emulatorPath, prepareMachine } from './prepare.ts';
@@ -51,6 +52,8 @@ export class Machine {
   #network: NetworkSpec | undefined;
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
+  #drift: Disposable | undefined;
+  #current: { readonly vmi: VirtualMachineInstance; readonly pod: Pod } | undefined;
   #unreachableSinceMs: number | undefined;
   #unreachableWhy = '';
   #linking: Promise<SandboxLink | undefined> | undefined;
@@ -171,14 +174,51 @@ export class Machine {
     return ensureMachine(place, await compileMachine(place, names), names);
   }
 
-  /** Everything that a running guest needs from the agent's process; safe to call again and again. */
-  async serve(vmi: VirtualMachineInstance, pod: Pod): Promise<NetworkSpec> {
-    const place = this.#place(vmi, pod, this.#context.signal);
-    const { link } = place;
-    const { network } = await compileMachine(place, ['network']);
-    assert(network !== undefined, 'no network was compiled');
-    await ensureMachine(place, { network }, ['network']);
-    this.#network = network;
+  /**
+   * Everything that a running guest needs from the agent's process; safe to call again and again. What of its network
+   * others changed is found by the drift watch, which does with it as the VM's policy says.
+   */
+  async serve(vmi: VirtualMachineInstance, pod: Pod): Promise<void> {
+    if (this.#network === undefined) {
+      const { network } = await compileMachine(this.#place(vmi, pod, this.#context.signal), ['network']);
+      assert(network !== undefined, 'no network was compiled');
+      this.#network = network;
+    }
+    this.#serveAddresses(vmi, this.#network);
+    this.#watch(vmi, pod, this.#network);
+  }
+
+  /** From now on the VM is kept as it was planned; later calls only bring newer objects. */
+  #watch(vmi: VirtualMachineInstance, pod: Pod, network: NetworkSpec): void {
+    this.#current = { vmi, pod };
+    if (this.#drift !== undefined) {
+      return;
+    }
+    const current = (): { vmi: VirtualMachineInstance; pod: Pod } => this.#current ?? { vmi, pod };
+    try {
+      this.#drift = watchMachineDrift({
+        context: this.#context,
+        logger: this.#logger,
+        link: this.#requireLink(),
+        network,
+        current,
+        target: {
+          plan: (facets) => this.plan(current().vmi, current().pod, { facets }),
+          repair: (facets) => this.repair(current().vmi, current().pod, facets),
+        },
+      });
+    } catch (error) {
+      this.#logger.warn({ error: errorMessage(error) }, 'changes to this VM by others are not watched');
+    }
+  }
+
+  #unwatch(): void {
+    this.#drift?.[Symbol.dispose]();
+    this.#drift = undefined;
+  }
+
+  #serveAddresses(vmi: VirtualMachineInstance, network: NetworkSpec): void {
+    const link = this.#requireLink();
     this.#servers ??= startAddressServers({
       netns: link.netns,
       reactor: this.#context.reactor,
@@ -195,7 +235,6 @@ export class Machine {
         });
       },
     });
-    return network;
   }
 
   /** Prepares everything and starts the guest. */
@@ -204,7 +243,8 @@ export class Machine {
     const { context } = this;
     // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
     void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
-    const network = await this.serve(vmi, pod);
+    const network = await this.#ensureNetwork(this.#place(vmi, pod, signal));
+    this.#serveAddresses(vmi, network);
     context.step(vmi, 'network up');
     context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });
     const xml = await prepareMachine({ context, podUid: this.#podUid, vmi, link, network });
@@ -216,6 +256,14 @@ export class Machine {
       timeoutMs: createTimeoutMs,
     });
     context.step(vmi, 'domain started');
+  }
+
+  async #ensureNetwork(place: MachinePlace): Promise<NetworkSpec> {
+    const { network } = await compileMachine(place, ['network']);
+    assert(network !== undefined, 'no network was compiled');
+    await ensureMachine(place, { network }, ['network']);
+    this.#network = network;
+    return network;
   }
 
   async shutdown(vmi: VirtualMachineInstance): Promise<void> {
@@ -266,6 +314,7 @@ export class Machine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#unwatch();
     this.#servers?.close();
     this.#servers = undefined;
     this.console.close();
@@ -330,6 +379,7 @@ export class Machine {
     }
     this.#link = undefined;
     this.#live = undefined;
+    this.#unwatch();
     // The address servers' sockets and the console stay: they belong to the network namespace and to QEMU.
     link.netns.close();
     link.root.close();

@@ -14,6 +14,8 @@ export interface StandaloneSettings {
   readonly emulation: 'auto' | 'always' | 'never';
   readonly localImagesDir: string;
   readonly insecureRegistries: readonly string[];
+  /** How often each running VM is compared with its plan without any sign of a change. */
+  readonly driftResyncMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -40,8 +42,19 @@ export function standaloneSettings(options: Readonly<Record<string, unknown>>): 
     emulation: options['emulation'] as StandaloneSettings['emulation'],
     localImagesDir: absolute(options['localImages'], '--local-images') ?? `${stateDir}/local-images`,
     insecureRegistries: Array.isArray(options['insecureRegistry']) ? options['insecureRegistry'].map(String) : [],
+    driftResyncMs: secondsToMs(options['driftResync'], '--drift-resync'),
     logLevel: options['logLevel'] as LogLevel,
   };
+}
+
+const resyncSecondsMax = 24 * 3600;
+
+function secondsToMs(value: unknown, flag: string): number {
+  const seconds = Number(value);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > resyncSecondsMax) {
+    throw new UsageError(`${flag} takes whole seconds from 1 to ${resyncSecondsMax}, not "${String(value)}"`);
+  }
+  return seconds * 1000;
 }
 
 function text(value: unknown): string | undefined {

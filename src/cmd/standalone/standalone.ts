@@ -36,6 +36,7 @@ import { sandboxSettings } from '../../embedded/sandbox/settings.ts';
 import { startScheduler } from '../../embedded/scheduler/scheduler.ts';
 import { openLmdbStore } from '../../embedded/store/lmdb-backend.ts';
 import { openImageStore } from '../../embedded/volumes/image-store.ts';
+import { createFileWatcher } from '../../linux/fanotify/watch-files.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
 import { createKindAdmission, isOwnIdentity } from '../../vm/kinds/admission.ts';
 import { buildCrds } from '../../vm/kinds/crds.ts';
@@ -133,6 +134,8 @@ export async function startStandalone(options: {
 
   const reactor = createReactor();
   undo.defer(() => reactor.close());
+  const files = createFileWatcher({ reactor });
+  undo.defer(() => files.close());
   const network = await openPodNetwork({
     runDir: settings.runDir,
     stateDir: settings.stateDir,
@@ -213,6 +216,8 @@ export async function startStandalone(options: {
     client,
     events,
     reactor,
+    files,
+    driftResyncMs: settings.driftResyncMs,
     logger: agentLogger,
     signal,
     stagingDir,

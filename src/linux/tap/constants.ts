@@ -4,6 +4,7 @@ export const TUNSETPERSIST = 0x4004_54cb;
 export const TUNSETOWNER = 0x4004_54cc;
 export const TUNSETGROUP = 0x4004_54ce;
 export const TUNGETIFF = 0x8004_54d2;
+export const TUNSETVNETHDRSZ = 0x4004_54d8;
 
 export const IFF_TAP = 0x0002;
 export const IFF_MULTI_QUEUE = 0x0100;

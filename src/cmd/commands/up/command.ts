@@ -30,6 +30,11 @@ export const upCommand: CommandSpec = {
       description: 'registries spoken to without TLS (loopback ones always are)',
     },
     {
+      flags: '--drift-resync <seconds>',
+      description: 'how often running VMs are compared with their plan without any sign of a change',
+      defaultValue: '10',
+    },
+    {
       flags: '--log-level <level>',
       description: 'log level',
       choices: ['debug', 'info', 'warn', 'error'],

@@ -1,0 +1,61 @@
+/** Drift of one running VM: its kernel notifications, its loop, its Events. */
+import type { Pod } from '../../apimachinery/core.ts';
+import { errorMessage } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { readLayout } from '../../linux/cgroup/layout.ts';
+import { driftPolicyOf } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
+import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import type { AgentContext } from '../context.ts';
+import type { FacetName } from '../facets/machine-spec.ts';
+import type { NetworkSpec } from '../facets/network/model.ts';
+import type { SandboxLink } from '../machine/sandbox-link.ts';
+import { startDriftLoop, type DriftTarget } from './loop.ts';
+import { describeFinding } from './report.ts';
+import { watchSandbox } from './sources.ts';
+
+/** What of a running VM is kept as it is. Its files and its domain are QEMU's and libvirt's while it runs. */
+export const watchedFacets: readonly FacetName[] = ['cgroup', 'network', 'queues'];
+
+export interface MachineDriftOptions {
+  readonly context: AgentContext;
+  readonly logger: Logger;
+  readonly link: SandboxLink;
+  readonly network: NetworkSpec;
+  /** The newest that is known of them. */
+  readonly current: () => { readonly vmi: VirtualMachineInstance; readonly pod: Pod };
+  readonly target: DriftTarget;
+}
+
+/** Looks once at everything, then whenever something may have changed; until disposed. */
+export function watchMachineDrift(options: MachineDriftOptions): Disposable {
+  const { context, current, link, logger, network } = options;
+  using started = new DisposableStack();
+  const loop = startDriftLoop({
+    target: options.target,
+    facets: watchedFacets,
+    resyncMs: context.driftResyncMs,
+    policy: () => driftPolicyOf(current().vmi),
+    onFinding(finding) {
+      const { vmi } = current();
+      const event = describeFinding(finding);
+      logger.warn({ reason: event.reason, facet: finding.plan.facet }, event.message);
+      context.events.record({ object: vmi, ...event });
+    },
+    onError: (error) => logger.debug({ error: errorMessage(error) }, 'could not look for drift'),
+  });
+  started.defer(() => loop.close());
+  started.use(
+    watchSandbox({
+      reactor: context.reactor,
+      files: context.files,
+      netns: link.netns,
+      layout: readLayout(),
+      initPid: link.initPid,
+      sysctls: network.sysctls.map(({ key }) => key),
+      notice: (facets, culprit) => loop.notice(facets, culprit),
+    }),
+  );
+  // Changes from before the watch began: while no agent ran, or none was linked.
+  loop.notice(watchedFacets);
+  return started.move();
+}

@@ -1,0 +1,46 @@
+import type { EventInput } from '../../client/events.ts';
+import type { FacetPlan } from '../facets/facet.ts';
+import { formatCulprit } from './culprit.ts';
+import type { Culprit, DriftFinding } from './loop.ts';
+
+const stepsShown = 4;
+
+/** What a finding says to a person: reason and message of an Event. Pure. */
+export function describeFinding(finding: DriftFinding): Pick<EventInput, 'type' | 'reason' | 'message'> {
+  const { facet } = finding.plan;
+  switch (finding.kind) {
+    case 'repaired': {
+      const held =
+        finding.heldMs === 0
+          ? ''
+          : `; it was changed again and again, so the next repair waits ${Math.round(finding.heldMs / 1000)} s`;
+      return {
+        type: 'Warning',
+        reason: finding.heldMs === 0 ? 'DriftRepaired' : 'DriftFlapping',
+        message: `${facet} was changed${by(finding.culprits)}; put back within ${Math.max(1, Math.round(finding.tookMs))} ms: ${steps(finding.plan)}${held}`,
+      };
+    }
+    case 'reported':
+      return {
+        type: 'Warning',
+        reason: 'DriftFound',
+        message: `${facet} was changed${by(finding.culprits)} and is left so; to put it back: ${steps(finding.plan)}`,
+      };
+    case 'failed':
+      return {
+        type: 'Warning',
+        reason: 'DriftRepairFailed',
+        message: `${facet} is not as it should be, and could not be put back (${steps(finding.plan)}): ${finding.problem}`,
+      };
+  }
+}
+
+function by(culprits: readonly Culprit[]): string {
+  return culprits.length === 0 ? '' : ` by ${culprits.map(formatCulprit).join(' or ')}`;
+}
+
+function steps(plan: FacetPlan): string {
+  const words = plan.steps.slice(0, stepsShown).map(({ what }) => what);
+  const more = plan.steps.length - words.length;
+  return `${words.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
