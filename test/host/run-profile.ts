@@ -55,7 +55,7 @@ async function runOnce(run: ProfileRun): Promise<ProfileResult> {
   signal.addEventListener('abort', stop);
   try {
     mkdirSync(join(share, 'state'), { recursive: true });
-    fillShare(share, run.repository, { files: run.files, testTimeoutMs: profile.testTimeoutMs });
+    fillShare(share, run.repository, { profile: profile.name, files: run.files, testTimeoutMs: profile.testTimeoutMs });
     if (profile.name === 'libvirt' && existsSync(join(run.stateDirectory, 'local-images'))) {
       cpSync(join(run.stateDirectory, 'local-images'), join(share, 'state/local-images'), { recursive: true });
     }

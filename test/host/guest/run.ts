@@ -1,13 +1,11 @@
 /**
  * Runs in the test host: every test file of the job in this one process (another Node.js costs seconds there), a line
- * per finished test on the control port. The types were stripped outside; this file is the first program, so it may not
- * import any other TypeScript.
+ * per finished test on the control port. The types were stripped outside, and hooks.ts makes Node.js take the files as
+ * they are.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { registerHooks } from 'node:module';
 import { relative } from 'node:path';
 import { run } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 interface Job {
   readonly files: readonly string[];
@@ -15,16 +13,6 @@ interface Job {
 }
 
 const detailCharacters = 6000;
-
-// The files keep their names, so that stacks and golden files fit; they hold plain JavaScript.
-registerHooks({
-  load(url, context, nextLoad) {
-    if (url.startsWith('file:') && url.endsWith('.ts')) {
-      return { format: 'module', source: readFileSync(fileURLToPath(url)), shortCircuit: true };
-    }
-    return nextLoad(url, context);
-  },
-});
 
 const job = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Job;
 // The agent has the control port open, and a port can be open once.
