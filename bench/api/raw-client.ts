@@ -32,7 +32,7 @@ export async function openRawClient(endpoint: Endpoint): Promise<RawClient> {
   const socket = connect({ host: '127.0.0.1', ...endpoint, ALPNProtocols: ['http/1.1'] });
   socket.setNoDelay(true);
   let waiting: { resolve: (answer: RawAnswer) => void; reject: (error: Error) => void } | undefined;
-  let head = Buffer.alloc(0);
+  let head: Buffer = Buffer.alloc(0);
   let code = 0;
   let length = 0;
   let missing = -1;

@@ -16,5 +16,7 @@ export interface ObjectRequest {
   readonly resolved: ResolvedResource;
   readonly namespace: string | undefined;
   readonly user: UserInfo;
+  /** Names who changes fields when the client does not say. */
+  readonly userAgent?: string | undefined;
   readonly warnings: string[];
 }

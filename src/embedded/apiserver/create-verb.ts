@@ -13,18 +13,26 @@ import {
 } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
-import { generateName, initializeMetadata, validateMetadata } from './metadata.ts';
+import { generateName, initializeMetadata, timestamp, validateMetadata } from './metadata.ts';
 import { encodeStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
+import { managerName } from './managed-fields/manager-name.ts';
+import { trackUpdate } from './managed-fields/track-update.ts';
+import { trackedKind } from './managed-fields/tracked-kinds.ts';
 import type { WriteRequestOptions } from './request-options.ts';
 import { objectStorageKey } from './resource.ts';
+
+export interface CreateOptions extends WriteRequestOptions {
+  /** The object brings its metadata.managedFields, complete. */
+  readonly recorded?: boolean;
+}
 
 /** `body` is the caller's no longer: it may be changed. */
 export async function createObject(
   context: ApiContext,
   request: ObjectRequest,
   body: unknown,
-  options: WriteRequestOptions,
+  options: CreateOptions,
 ): Promise<ObjectView> {
   const { definition } = request.resolved;
   if (definition.strategy.virtual === true) {
@@ -58,7 +66,7 @@ async function createNamed(
   context: ApiContext,
   request: ObjectRequest,
   given: KubeObject,
-  options: WriteRequestOptions,
+  options: CreateOptions,
 ): Promise<ObjectView> {
   const { resolved } = request;
   const { definition, version } = resolved;
@@ -73,6 +81,11 @@ async function createNamed(
   applySchema(request, given, options.fieldValidation);
   // The strategies below rely on the shape.
   refuseInvalid(request, given.metadata.name ?? '', validateSchema(request, given));
+  if (options.recorded !== true) {
+    // Before strategy and admission, as what these set is nobody's.
+    const manager = managerName(options.fieldManager, request.userAgent);
+    trackUpdate(trackedKind(resolved), undefined, given, { manager, subresource: '', now: timestamp() });
+  }
   strategy.prepareForCreate?.(given);
   const name = given.metadata.name ?? '';
   requireNamespace(context, request, name);

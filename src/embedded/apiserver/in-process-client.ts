@@ -24,7 +24,7 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
     if (resolved === undefined) {
       throw unknownPath();
     }
-    return { resolved, namespace: type.namespaced ? namespace : undefined, user, warnings: [] };
+    return { resolved, namespace: type.namespaced ? namespace : undefined, user, userAgent: 'vmlet', warnings: [] };
   }
 
   return {
@@ -63,8 +63,12 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
     ) {
       const request = requestFor(type, key.namespace);
       const strategic = request.resolved.definition.strategy.strategicMerge === true;
-      const view = await changeObject(context, request, key.name, { ...noWriteOptions, ...options }, (current) =>
-        applyPatch(patch.type, current, patch.body, strategic),
+      const view = await changeObject(
+        context,
+        request,
+        key.name,
+        { ...noWriteOptions, ...options, relative: true },
+        (current) => applyPatch(patch.type, current, patch.body, strategic),
       );
       return view.object as T;
     },

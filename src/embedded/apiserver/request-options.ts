@@ -67,6 +67,12 @@ export function parseWriteOptions(query: URLSearchParams): WriteRequestOptions {
   };
 }
 
+/** Of an apply patch; undefined when not given. */
+export function parseForce(query: URLSearchParams): boolean | undefined {
+  const value = query.get('force');
+  return value === null ? undefined : isTrue(value);
+}
+
 export function parseListOptions(query: URLSearchParams): ListRequestOptions {
   return {
     labels: parsed(query.get('labelSelector'), parseLabelSelector),

@@ -1,9 +1,14 @@
 /** A served resource: what discovery says of it, its versions, and the strategy that makes it differ from others. */
 import type { FieldError } from '../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
+import type { SchemaNode } from '../schema/schema-node.ts';
 
 /** A compiled structural schema, as embedded/schema makes it. */
 export interface CompiledSchema {
+  /** For what reads the schema itself: which parts of an object have owners of their own. */
+  readonly root?: SchemaNode;
+  /** Writes values that may be given in several forms in the stored one, in place. */
+  normalize?(object: unknown): void;
   /** Fills in defaults, in place. */
   applyDefaults(object: unknown): void;
   /** Removes unknown fields, in place, and gives their paths. */

@@ -8,14 +8,23 @@ import type { StoredEntry } from '../store/store.ts';
 import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, validateSchema } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
-import { carryMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { carryMetadata, timestamp, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { encodeStored, parseStored, toServed, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
+import { managerName } from './managed-fields/manager-name.ts';
+import { trackUpdate } from './managed-fields/track-update.ts';
+import { trackedKind } from './managed-fields/tracked-kinds.ts';
 import type { WriteRequestOptions } from './request-options.ts';
 import { objectStorageKey } from './resource.ts';
 
 export interface UpdateOptions extends WriteRequestOptions {
   readonly subresource?: string | undefined;
+  /** The subresource to record the change under, where it is not `subresource`. */
+  readonly recordedAs?: string;
+  /** The changed object brings its metadata.managedFields, complete. */
+  readonly recorded?: boolean;
+  /** The change is made from the current object, whose resourceVersion it repeats without insisting on it. */
+  readonly relative?: boolean;
 }
 
 /** Gives the wanted object, told the current one in the served version (shared: not to be changed). */
@@ -69,20 +78,22 @@ async function changeOnce(
     throw conflict(definition, name, cause);
   }
   const wantedRevision = object.metadata.resourceVersion;
-  const conditional = wantedRevision !== undefined && wantedRevision !== '' && wantedRevision !== '0';
+  const named = wantedRevision !== undefined && wantedRevision !== '' && wantedRevision !== '0';
+  const conditional = named && !(options.relative === true && wantedRevision === old.metadata.resourceVersion);
   if (conditional && wantedRevision !== String(entry.revision)) {
     await staleUntilDurable(context, entry);
     throw conflict(definition, name);
   }
-  if (!conditional && strategy.allowUnconditionalUpdate === false) {
+  if (!conditional && options.relative !== true && strategy.allowUnconditionalUpdate === false) {
     const errors = [invalidField('metadata.resourceVersion', 0, 'must be specified for an update')];
     refuseInvalid(request, name, errors);
   }
-  const next = mergeParts(request, object, old, options.subresource);
+  const next = mergeParts(request, object, old, options);
   next.metadata.resourceVersion = old.metadata.resourceVersion ?? String(entry.revision);
   applySchema(request, next, options.fieldValidation);
   // The strategies below rely on the shape.
   refuseInvalid(request, name, validateSchema(request, next));
+  recordChange(request, old, next, options);
   if (options.subresource === undefined) {
     strategy.prepareForUpdate?.(next, old);
   }
@@ -128,6 +139,17 @@ async function changeOnce(
   }
 }
 
+/** Subresources besides `status` act rather than hold fields: what they change is nobody's. */
+function recordChange(request: ObjectRequest, old: KubeObject, next: KubeObject, options: UpdateOptions): void {
+  const { subresource } = options;
+  if (options.recorded === true || (subresource !== undefined && subresource !== 'status')) {
+    return;
+  }
+  const manager = managerName(options.fieldManager, request.userAgent);
+  const recordedAs = options.recordedAs ?? subresource ?? '';
+  trackUpdate(trackedKind(request.resolved), old, next, { manager, subresource: recordedAs, now: timestamp() });
+}
+
 /** A refusal must rest on durable state; see the store's engine. */
 async function staleUntilDurable(context: ApiContext, entry: StoredEntry): Promise<void> {
   await context.store.settled(entry.key);
@@ -138,7 +160,7 @@ function mergeParts(
   request: ObjectRequest,
   object: KubeObject,
   old: KubeObject,
-  subresource: string | undefined,
+  { subresource, recorded }: UpdateOptions,
 ): KubeObject & { status?: unknown } {
   type WithStatus = KubeObject & { status?: unknown };
   if (subresource === 'status') {
@@ -148,6 +170,10 @@ function mergeParts(
       delete next.status;
     } else {
       next.status = status;
+    }
+    if (recorded === true) {
+      const { managedFields } = object.metadata;
+      next.metadata = { ...next.metadata, ...(managedFields && { managedFields }) };
     }
     return next;
   }

@@ -7,9 +7,11 @@ import { applyDefaults } from './defaulting.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { prune } from './pruning.ts';
 import { compileNodes } from './schema-node.ts';
+import type { SchemaNode } from './schema-node.ts';
 import { MAX_ERRORS, validate } from './validation.ts';
 
 export interface CompiledSchema {
+  readonly root: SchemaNode;
   /** Fills in defaults, in place; drops nulls that are not allowed. */
   applyDefaults(object: unknown): void;
   /** Removes unknown fields, in place. Returns their paths: `spec.volumes[0].nmae`. */
@@ -24,6 +26,7 @@ export interface CompiledSchema {
 export function compileStructuralSchema(openAPIV3Schema: JsonSchema): CompiledSchema {
   const { root, notEnforced } = compileNodes(openAPIV3Schema);
   return {
+    root,
     notEnforced,
     applyDefaults(object) {
       applyDefaults(root, object);

@@ -5,7 +5,7 @@ import { notAcceptable, unknownPath } from '../../../apimachinery/status.ts';
 import { parseAccept } from '../negotiate.ts';
 import type { Registry } from '../registry.ts';
 import { allVerbs, apiVersionOf } from '../resource.ts';
-import { patchTypes } from '../patch/apply-patch.ts';
+import { applyPatchType, patchTypes } from '../patch/apply-patch.ts';
 import type { DelegatedGroup } from '../types.ts';
 import { sendBytes, sendJson } from './respond.ts';
 
@@ -151,6 +151,7 @@ function describeAll(registry: Registry): OpenApiResource[] {
           patchTypes.json,
           patchTypes.merge,
           ...(definition.strategy.strategicMerge === true ? [patchTypes.strategic] : []),
+          applyPatchType,
         ],
       };
       return [described];

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { answerReview } from '../builtins/access-review.ts';
+import { applyObject, requirePatchOptions } from '../apply-verb.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
@@ -9,12 +10,13 @@ import { parseJson } from '../json.ts';
 import { parseMediaType } from '../negotiate.ts';
 import { viewObject } from '../object-view.ts';
 import type { ObjectView } from '../object-view.ts';
-import { applyPatch, patchTypes } from '../patch/apply-patch.ts';
+import { applyPatch, applyPatchType, patchTypes } from '../patch/apply-patch.ts';
 import type { PatchType } from '../patch/apply-patch.ts';
 import { getObject, listObjects } from '../read-verbs.ts';
 import {
   isWatch,
   parseDeleteOptions,
+  parseForce,
   parseListOptions,
   parseWatchOptions,
   parseWriteOptions,
@@ -25,10 +27,10 @@ import type { Authorizer, UserInfo } from '../types.ts';
 import { createSubresource } from '../subresource-verb.ts';
 import { changeObject } from '../update-verb.ts';
 import { asObject } from '../admit.ts';
-import { readBody, readValue } from './body.ts';
+import { parseYaml, readBody, readValue } from './body.ts';
 import { parseIncludeObject, presentList, presentObject, requireNegotiated } from './present.ts';
 import { sendObject, setWarnings } from './respond.ts';
-import { getScale, setScale } from './scale.ts';
+import { getScale, scaleConfiguration, setScale } from './scale.ts';
 import { streamWatch } from './watch-stream.ts';
 
 export interface ResourceCall {
@@ -76,7 +78,8 @@ export async function handleResource(context: ApiContext, authorize: Authorizer,
     const text = `${apiVersionOf(definition.group, version.name)} ${definition.kind} is deprecated`;
     setWarnings(response, [version.deprecationWarning ?? text]);
   }
-  const request: ObjectRequest = { resolved, namespace: path.namespace, user, warnings: [] };
+  const userAgent = call.request.headers['user-agent'];
+  const request: ObjectRequest = { resolved, namespace: path.namespace, user, userAgent, warnings: [] };
   if (definition.strategy.virtual === true) {
     if (method !== 'POST' || path.name !== undefined) {
       throw methodNotSupported(definition, verbOf(method, path, query));
@@ -153,9 +156,11 @@ async function handleObject(
       await reply(call, request, 200, getObject(context, request, name));
       return;
     case 'PUT':
-    case 'PATCH':
-      await reply(call, request, 200, await writeObject(context, call, request, { ...target, subresource: undefined }));
+    case 'PATCH': {
+      const { code, view } = await writeObject(context, call, request, { ...target, subresource: undefined });
+      await reply(call, request, code, view);
       return;
+    }
     case 'DELETE': {
       const options = parseDeleteOptions(query, await readValue(call.request));
       const { gone, view } = await deleteObject(context, request, name, options);
@@ -177,29 +182,43 @@ async function writeObject(
   context: ApiContext,
   call: ResourceCall,
   request: ObjectRequest,
-  target: { method: string; name: string; subresource: string | undefined },
-): Promise<ObjectView> {
+  target: { method: string; name: string; subresource: 'status' | undefined },
+): Promise<{ code: number; view: ObjectView }> {
   const { name, subresource } = target;
   const options = { ...parseWriteOptions(call.query), subresource };
   if (target.method === 'PUT') {
     const body = await readValue(call.request);
     // A clone per attempt, as each attempt changes its object.
-    return changeObject(context, request, name, options, () => structuredClone(body));
+    return { code: 200, view: await changeObject(context, request, name, options, () => structuredClone(body)) };
   }
-  const { type, patch } = await readPatch(call.request);
+  const { type, patch } = await readPatch(call);
+  if (type === 'apply') {
+    const force = parseForce(call.query) ?? false;
+    const { created, view } = await applyObject(context, request, { name, body: patch }, { ...options, force });
+    return { code: created ? 201 : 200, view };
+  }
   const strategic = request.resolved.definition.strategy.strategicMerge === true;
-  return changeObject(context, request, name, options, (current) => applyPatch(type, current, patch, strategic));
+  const view = await changeObject(context, request, name, { ...options, relative: true }, (current) =>
+    applyPatch(type, current, patch, strategic),
+  );
+  return { code: 200, view };
 }
 
-async function readPatch(request: IncomingMessage): Promise<{ type: PatchType; patch: unknown }> {
+/** Throws Invalid for options that do not fit the type, and UnsupportedMediaType. */
+async function readPatch({ request, query }: ResourceCall): Promise<{ type: PatchType | 'apply'; patch: unknown }> {
   const { type: contentType } = parseMediaType(request.headers['content-type'] ?? '');
+  const isApply = contentType === applyPatchType;
+  requirePatchOptions({ ...parseWriteOptions(query), force: parseForce(query) }, isApply);
   const bytes = await readBody(request);
+  if (isApply) {
+    return { type: 'apply', patch: await parseYaml(bytes) };
+  }
   for (const [type, name] of Object.entries(patchTypes) as [PatchType, string][]) {
     if (name === contentType) {
       return { type, patch: parseJson(bytes) };
     }
   }
-  throw unsupportedMediaType(Object.values(patchTypes));
+  throw unsupportedMediaType([...Object.values(patchTypes), applyPatchType]);
 }
 
 async function handleSubresource(
@@ -214,7 +233,8 @@ async function handleSubresource(
     if (method === 'GET') {
       await reply(call, request, 200, getObject(context, request, name));
     } else if (method === 'PUT' || method === 'PATCH') {
-      await reply(call, request, 200, await writeObject(context, call, request, target));
+      const { code, view } = await writeObject(context, call, request, { ...target, subresource: 'status' });
+      await reply(call, request, code, view);
     } else {
       throw methodNotSupported(definition, method);
     }
@@ -228,12 +248,19 @@ async function handleSubresource(
     }
     if (method === 'PUT' || method === 'PATCH') {
       const change =
-        method === 'PUT' ? { type: undefined, patch: await readValue(call.request) } : await readPatch(call.request);
-      const view = await changeObject(context, request, name, parseWriteOptions(call.query), (current) =>
-        setScale(current, scale, (shown) =>
-          change.type === undefined ? change.patch : applyPatch(change.type, shown, change.patch, false),
-        ),
-      );
+        method === 'PUT' ? ({ type: 'put', patch: await readValue(call.request) } as const) : await readPatch(call);
+      const options = { ...parseWriteOptions(call.query), recordedAs: 'scale' };
+      const { type, patch } = change;
+      let view: ObjectView;
+      if (type === 'apply') {
+        const body = scaleConfiguration(request.resolved, scale, patch);
+        const force = parseForce(call.query) ?? false;
+        ({ view } = await applyObject(context, request, { name, body }, { ...options, force }));
+      } else {
+        view = await changeObject(context, request, name, { ...options, relative: true }, (current) =>
+          setScale(current, scale, (shown) => (type === 'put' ? patch : applyPatch(type, shown, patch, false))),
+        );
+      }
       await reply(call, request, 200, getScale(view.object, scale), true);
       return;
     }

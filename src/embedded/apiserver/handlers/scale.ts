@@ -6,6 +6,8 @@ import type { JsonObject } from '../json.ts';
 import { compileJsonPath } from '../json-path.ts';
 import { viewObject } from '../object-view.ts';
 import type { ObjectView } from '../object-view.ts';
+import type { ResolvedResource } from '../registry.ts';
+import { apiVersionOf } from '../resource.ts';
 import type { ScalePaths } from '../resource.ts';
 
 export function getScale(object: KubeObject, paths: ScalePaths): ObjectView {
@@ -42,6 +44,27 @@ export function setScale(object: KubeObject, paths: ScalePaths, change: (scale: 
   }
   holder[steps.at(-1) ?? 'replicas'] = replicas;
   return result;
+}
+
+/** A Scale that is applied, as the configuration of the object itself: its replicas alone. Throws BadRequest. */
+export function scaleConfiguration(resolved: ResolvedResource, paths: ScalePaths, scale: unknown): KubeObject {
+  const { definition, version } = resolved;
+  if (!isObject(scale) || scale['kind'] !== 'Scale' || scale['apiVersion'] !== 'autoscaling/v1') {
+    throw badRequest('the object provided is no autoscaling/v1 Scale');
+  }
+  const metadata = isObject(scale['metadata']) ? scale['metadata'] : {};
+  const { name, namespace, resourceVersion, managedFields } = metadata;
+  const object = {
+    apiVersion: apiVersionOf(definition.group, version.name),
+    kind: definition.kind,
+    metadata: {
+      name,
+      namespace,
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(managedFields !== undefined && { managedFields }),
+    },
+  };
+  return setScale(object as unknown as KubeObject, paths, () => scale);
 }
 
 function read(object: KubeObject, path: string): unknown {

@@ -15,6 +15,9 @@ export const patchTypes = {
   strategic: 'application/strategic-merge-patch+json',
 } as const;
 
+/** Server-side apply; see ../apply-verb.ts. */
+export const applyPatchType = 'application/apply-patch+yaml';
+
 export type PatchType = keyof typeof patchTypes;
 
 /** Gives a new object; `current` stays as it is. Throws BadRequest, Invalid (422) or UnsupportedMediaType. */

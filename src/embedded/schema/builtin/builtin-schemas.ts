@@ -30,7 +30,10 @@ export function findBuiltinSchema(group: string, version: string, kind: string):
   return Object.hasOwn(schemas, name) ? schemas[name] : undefined;
 }
 
-export type BuiltinSchemaChecks = Pick<CompiledSchema, 'applyDefaults' | 'prune' | 'validate'>;
+export type BuiltinSchemaChecks = Pick<CompiledSchema, 'root' | 'applyDefaults' | 'prune' | 'validate'> & {
+  /** Quantities given as numbers become text, in place. */
+  readonly normalize: (object: unknown) => void;
+};
 
 /** Compiled at the first use, since most kinds are rarely written. Quantities given as numbers become text. */
 export function compileBuiltinSchema(source: JsonSchema): BuiltinSchemaChecks {
@@ -40,6 +43,10 @@ export function compileBuiltinSchema(source: JsonSchema): BuiltinSchemaChecks {
     return known;
   };
   return {
+    get root() {
+      return compiled().schema.root;
+    },
+    normalize: (object) => compiled().writeQuantities(object),
     applyDefaults(object) {
       const { schema, writeQuantities } = compiled();
       schema.applyDefaults(object);
