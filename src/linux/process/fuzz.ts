@@ -1,6 +1,8 @@
 /** Parsers of /proc text and kernel structures, as fuzz targets: any input gives a value or a DecodeError. */
 import { decodeCpuMask } from './affinity.ts';
-import { parseProcessCgroups, parseSmapsRollup, parseStat, parseStatus } from './parse.ts';
+import { parseIdentity } from './identity.ts';
+import { parseMappings } from './mappings.ts';
+import { parseLimits, parseProcessCgroups, parseSmapsRollup, parseStat, parseStatus } from './parse.ts';
 import { decodeSchedAttr, encodeSchedAttr } from './scheduling.ts';
 
 function text(name: string, parse: (text: string) => unknown, seeds: readonly string[]): (typeof fuzzTargets)[number] {
@@ -10,6 +12,27 @@ function text(name: string, parse: (text: string) => unknown, seeds: readonly st
     seeds: seeds.map((seed) => Buffer.from(seed)),
   };
 }
+
+const limits = [
+  'cpu time',
+  'file size',
+  'data size',
+  'stack size',
+  'core file size',
+  'resident set',
+  'processes',
+  'open files',
+  'locked memory',
+  'address space',
+  'file locks',
+  'pending signals',
+  'msgqueue size',
+  'nice priority',
+  'realtime priority',
+  'realtime timeout',
+]
+  .map((name) => `${`Max ${name}`.padEnd(26)}${'8388608'.padEnd(21)}${'unlimited'.padEnd(21)}bytes\n`)
+  .join('');
 
 export const fuzzTargets: readonly {
   readonly name: string;
@@ -26,6 +49,12 @@ export const fuzzTargets: readonly {
     '55-7f ---p 00000000 00:00 0 [rollup]\nRss:  912 kB\nPss:  300 kB\nSwap:  0 kB\n',
   ]),
   text('cgroup', parseProcessCgroups, ['4:cpu,cpuacct:/a:b\n1:name=systemd:/\n0::/x\n']),
+  text('limits', parseLimits, [limits]),
+  text('maps', parseMappings, [
+    '5593b4590000-5593b4592000 r--p 00000000 fe:00 260386                     /usr/bin/head\nRss:                   8 kB\n',
+    '7f0000000000-7f0000400000 rw-s 00000000 00:01 5                          /memfd:ram (deleted)\n',
+  ]),
+  text('identity', parseIdentity, ['4711@123456']),
   { name: 'CPU mask', decode: decodeCpuMask, seeds: [Buffer.from('ff00000000000080', 'hex')] },
   {
     name: 'sched_attr',

@@ -1,4 +1,6 @@
 import { DecodeError } from '../../base/errors.ts';
+import { resources } from './constants.ts';
+import type { LimitValue, Resource, ResourceLimit } from './resource-limit.ts';
 import type { ProcessCgroup, ProcessMemory, ProcessStat, ProcessStatus } from './types.ts';
 
 /** /proc/<pid>/stat. The comm field may hold spaces and parentheses, so the last ")" ends it. */
@@ -31,6 +33,7 @@ export function parseStat(text: string): ProcessStat {
     systemTicks: BigInt(field(15)),
     threadCount: Number(field(20)),
     startTicks: BigInt(field(22)),
+    processor: fields.length > 39 - 3 ? Number(field(39)) : undefined,
   };
 }
 
@@ -50,17 +53,33 @@ export function parseStatus(text: string): ProcessStatus {
   if (name === undefined) {
     throw new DecodeError('status without a Name line');
   }
+  const number = (key: string): number => numbers(key)[0] ?? 0;
   return {
     name,
+    threadGroupId: number('Tgid'),
+    parentPid: number('PPid'),
+    tracerPid: number('TracerPid'),
     uids: numbers('Uid'),
     gids: numbers('Gid'),
+    groups: numbers('Groups'),
     namespacePids: numbers('NSpid'),
+    capabilitiesInheritable: bits('CapInh'),
+    capabilitiesPermitted: bits('CapPrm'),
     capabilitiesEffective: bits('CapEff'),
     capabilitiesBounding: bits('CapBnd'),
+    capabilitiesAmbient: bits('CapAmb'),
     noNewPrivileges: lines.get('NoNewPrivs') === '1',
-    seccompMode: numbers('Seccomp')[0] ?? 0,
+    seccompMode: number('Seccomp'),
+    seccompFilters: number('Seccomp_filters'),
     cpusAllowedList: lines.get('Cpus_allowed_list') ?? '',
+    memoryNodesAllowedList: lines.get('Mems_allowed_list') ?? '',
+    threadCount: number('Threads'),
+    virtualBytes: kibibytes(lines, 'VmSize'),
     residentBytes: kibibytes(lines, 'VmRSS'),
+    lockedBytes: kibibytes(lines, 'VmLck'),
+    pinnedBytes: kibibytes(lines, 'VmPin'),
+    swapBytes: kibibytes(lines, 'VmSwap'),
+    hugetlbBytes: kibibytes(lines, 'HugetlbPages'),
   };
 }
 
@@ -88,6 +107,46 @@ export function parseProcessCgroups(text: string): ProcessCgroup[] {
       const [, hierarchy, controllers = '', path = ''] = match;
       return { hierarchy: Number(hierarchy), controllers: controllers.split(',').filter((name) => name !== ''), path };
     });
+}
+
+/** First words of each line of /proc/<pid>/limits. */
+const limitNames: Readonly<Record<Resource, string>> = {
+  RLIMIT_CPU: 'Max cpu time',
+  RLIMIT_FSIZE: 'Max file size',
+  RLIMIT_DATA: 'Max data size',
+  RLIMIT_STACK: 'Max stack size',
+  RLIMIT_CORE: 'Max core file size',
+  RLIMIT_RSS: 'Max resident set',
+  RLIMIT_NPROC: 'Max processes',
+  RLIMIT_NOFILE: 'Max open files',
+  RLIMIT_MEMLOCK: 'Max locked memory',
+  RLIMIT_AS: 'Max address space',
+  RLIMIT_LOCKS: 'Max file locks',
+  RLIMIT_SIGPENDING: 'Max pending signals',
+  RLIMIT_MSGQUEUE: 'Max msgqueue size',
+  RLIMIT_NICE: 'Max nice priority',
+  RLIMIT_RTPRIO: 'Max realtime priority',
+  RLIMIT_RTTIME: 'Max realtime timeout',
+};
+
+/** /proc/<pid>/limits: a table of fixed columns. */
+export function parseLimits(text: string): Readonly<Record<Resource, ResourceLimit>> {
+  const lines = text.split('\n');
+  const value = (word: string | undefined): LimitValue | undefined =>
+    word === 'unlimited' ? word : /^\d{1,20}$/.test(word ?? '') ? BigInt(word ?? '') : undefined;
+  const limits = (Object.keys(resources) as Resource[]).map((resource) => {
+    const name = limitNames[resource];
+    const [soft, hard] = (lines.find((line) => line.startsWith(name)) ?? '')
+      .slice(name.length)
+      .trim()
+      .split(/\s+/)
+      .map(value);
+    if (soft === undefined || hard === undefined) {
+      throw new DecodeError(`no ${resource} in the table of limits`);
+    }
+    return [resource, { soft, hard }] as const;
+  });
+  return Object.fromEntries(limits) as Record<Resource, ResourceLimit>;
 }
 
 function keyedLines(text: string): ReadonlyMap<string, string> {
