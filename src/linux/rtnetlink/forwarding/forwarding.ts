@@ -96,8 +96,12 @@ const fields: FieldTable<AttributeFields> = {
   viaLink: u32Field(NDA_IFINDEX),
 };
 
-/** A static entry is "known without asking"; a local one is permanent; a dynamic one ages. */
-const stateBits = { static: NUD_NOARP, local: NUD_PERMANENT, dynamic: NUD_REACHABLE } as const;
+/** As bridge(8) has them: a bridge looks at NOARP and PERMANENT, a vxlan wants REACHABLE or PERMANENT. */
+const stateBits = {
+  static: NUD_NOARP | NUD_REACHABLE,
+  local: NUD_NOARP | NUD_PERMANENT,
+  dynamic: NUD_REACHABLE,
+} as const;
 
 function describe(spec: ForwardingSpec): string {
   const vlan = spec.vlan === undefined ? '' : ` VLAN ${spec.vlan}`;

@@ -110,7 +110,7 @@ function describeNeighbour(spec: NeighbourSpec): string {
 
 function encodeNeighbour(writer: MessageWriter, spec: NeighbourSpec): void {
   const bytes = encodeIpAddress(spec.address);
-  const state = spec.proxy === true ? 0 : 1 << neighbourStates.indexOf(spec.state ?? 'permanent');
+  const state = 1 << neighbourStates.indexOf(spec.state ?? 'permanent');
   writer.u32(bytes.length === 4 ? AF_INET : AF_INET6);
   writer.i32(spec.linkIndex);
   writer.u16(state);

@@ -122,8 +122,10 @@ export function addRuleRequest(spec: RuleSpec): NetlinkRequest {
     target: describeRule(spec),
     type: RTM_NEWRULE,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    encode: (writer) =>
-      encodeRule(writer, { action: spec.target === undefined ? 'table' : 'goto', table: RT_TABLE_MAIN, ...spec }),
+    encode(writer) {
+      const action = spec.action ?? (spec.target === undefined ? 'table' : 'goto');
+      encodeRule(writer, { ...(action === 'table' ? { table: RT_TABLE_MAIN } : {}), ...spec, action });
+    },
   };
 }
 
@@ -176,7 +178,8 @@ function encodeRule(writer: MessageWriter, spec: RuleSpec): void {
   if (source !== undefined) {
     writer.bytesAttribute(FRA_SRC, encodeIpAddress(source.address));
   }
-  encodeFields<AttributeFields>(writer, fields, spec);
+  const { table: _inHeader, ...rest } = spec;
+  encodeFields<AttributeFields>(writer, fields, table > 255 ? spec : rest);
 }
 
 /** Decodes the payload of RTM_NEWRULE or RTM_DELRULE; undefined for a family other than IPv4 and IPv6. */
