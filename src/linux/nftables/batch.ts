@@ -1,131 +1,38 @@
 /**
  * A transaction as a value: a list of requests that the kernel carries out all or none.
  *
- *   NFNL_MSG_BATCH_BEGIN, request, request, ..., NFNL_MSG_BATCH_END        in one datagram
+ *   NFNL_MSG_BATCH_BEGIN {generation}, request, request, ..., NFNL_MSG_BATCH_END        in one datagram
  */
 import { constants } from 'node:os';
-import { DecodeError, type KernelError } from '../../base/errors.ts';
-import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLMSG_ERROR } from '../netlink/constants.ts';
+import { DecodeError, errorCode, type KernelError } from '../../base/errors.ts';
+import { NLM_F_ACK, NLMSG_ERROR } from '../netlink/constants.ts';
 import { type NetlinkRequest, refusal } from '../netlink/exchange.ts';
 import { decodeAcknowledgement, decodeMessages } from '../netlink/message.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
-import type { MessageWriter } from '../netlink/writer.ts';
-import { encodeChain } from './chain.ts';
-import {
-  NFNL_MSG_BATCH_BEGIN,
-  NFNL_MSG_BATCH_END,
-  NFNL_SUBSYS_NFTABLES,
-  NFT_MSG_DELTABLE,
-  NFT_MSG_NEWCHAIN,
-  NFT_MSG_NEWRULE,
-  NFT_MSG_NEWSET,
-  NFT_MSG_NEWSETELEM,
-  NFT_MSG_NEWTABLE,
-  NFTA_SET_ELEM_LIST_SET,
-  NFTA_SET_ELEM_LIST_TABLE,
-  NFTA_TABLE_NAME,
-} from './constants.ts';
-import { encodeElements, toRawElements } from './elements.ts';
-import { encodeFamilyHeader, nftMessageType } from './header.ts';
-import { encodeRule } from './rule.ts';
-import { encodeSet } from './set.ts';
-import { encodeTable } from './table.ts';
-import type { NftSet, Table, TableRef } from './types.ts';
+import { NFNL_BATCH_GENID, NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES } from './constants.ts';
 
-/** `inet table "x"`. */
-export function describeTable(table: TableRef): string {
-  return `${table.family} table ${JSON.stringify(table.name)}`;
-}
-
-/** An attribute holds at most 64 KiB; an element at most about 300 bytes. */
-const ELEMENTS_PER_MESSAGE = 200;
-
-/** What makes `table` in a namespace that has none of its name. Pure additions: no grace period to wait for. */
-export function createTableRequests(table: Table): NetlinkRequest[] {
-  const { family, name } = table;
-  const where = describeTable(table);
-  const request = (
-    op: 'NEWTABLE' | 'NEWCHAIN' | 'NEWSET' | 'NEWSETELEM' | 'NEWRULE',
-    target: string,
-    encode: (writer: MessageWriter) => void,
-  ): NetlinkRequest => ({
-    op: `NFT_MSG_${op}`,
-    target,
-    type: nftMessageType(messageNumbers[op]),
-    flags: op === 'NEWRULE' ? NLM_F_CREATE | NLM_F_APPEND : NLM_F_CREATE,
-    encode(writer) {
-      encodeFamilyHeader(writer, family);
-      encode(writer);
-    },
-  });
-  return [
-    request('NEWTABLE', where, (writer) => encodeTable(writer, table)),
-    ...table.chains.map((chain) =>
-      request('NEWCHAIN', `chain ${JSON.stringify(chain.name)} of ${where}`, (writer) =>
-        encodeChain(writer, table, chain),
-      ),
-    ),
-    ...table.sets.flatMap((set, index) => [
-      request('NEWSET', `set ${JSON.stringify(set.name)} of ${where}`, (writer) =>
-        encodeSet(writer, { table: name, id: index + 1 }, set),
-      ),
-      ...elementChunks(set).map((elements) =>
-        request('NEWSETELEM', `elements of set ${JSON.stringify(set.name)} of ${where}`, (writer) => {
-          writer.stringAttribute(NFTA_SET_ELEM_LIST_TABLE, name);
-          writer.stringAttribute(NFTA_SET_ELEM_LIST_SET, set.name);
-          encodeElements(writer, elements);
-        }),
-      ),
-    ]),
-    ...table.chains.flatMap((chain) =>
-      chain.rules.map((rule, index) =>
-        request('NEWRULE', `rule ${index + 1} of chain ${JSON.stringify(chain.name)} of ${where}`, (writer) =>
-          encodeRule(writer, { table: name, chain: chain.name }, rule),
-        ),
-      ),
-    ),
-  ];
-}
-
-const messageNumbers = {
-  NEWTABLE: NFT_MSG_NEWTABLE,
-  NEWCHAIN: NFT_MSG_NEWCHAIN,
-  NEWSET: NFT_MSG_NEWSET,
-  NEWSETELEM: NFT_MSG_NEWSETELEM,
-  NEWRULE: NFT_MSG_NEWRULE,
-} as const;
-
-function elementChunks(set: NftSet): ReturnType<typeof toRawElements>[] {
-  const elements = toRawElements(set);
-  return Array.from({ length: Math.ceil(elements.length / ELEMENTS_PER_MESSAGE) }, (_, index) =>
-    elements.slice(index * ELEMENTS_PER_MESSAGE, (index + 1) * ELEMENTS_PER_MESSAGE),
-  );
-}
-
-/** NFT_MSG_DELTABLE with all that is in it; refused with ENOENT when there is none. */
-export function deleteTableRequest(table: TableRef): NetlinkRequest {
-  return {
-    op: 'NFT_MSG_DELTABLE',
-    target: describeTable(table),
-    type: nftMessageType(NFT_MSG_DELTABLE),
-    flags: 0,
-    encode(writer) {
-      encodeFamilyHeader(writer, table.family);
-      writer.stringAttribute(NFTA_TABLE_NAME, table.name);
-    },
-  };
+export interface BatchOptions {
+  /**
+   * The ruleset's generation that the requests were made for (`dumpTableAt`). When another transaction came in between
+   * nothing is done and the error has the code ERESTART.
+   */
+  readonly generation?: number;
 }
 
 /**
  * Carries out all requests or none, atomically for packets and for other programs. Throws the first KernelError; it
  * names the request that was refused.
  */
-export function commitBatch(socket: NetlinkSocket, requests: readonly NetlinkRequest[]): void {
+export function commitBatch(
+  socket: NetlinkSocket,
+  requests: readonly NetlinkRequest[],
+  options: BatchOptions = {},
+): void {
   const last = requests.at(-1);
   if (last === undefined) {
     return;
   }
-  const sequences = encodeBatch(socket, requests);
+  const sequences = encodeBatch(socket, requests, options);
   const target = `nf_tables transaction${socket.where}`;
   socket.send(socket.writer.bytes(), target);
   let failure: KernelError | undefined;
@@ -160,6 +67,7 @@ export function commitBatch(socket: NetlinkSocket, requests: readonly NetlinkReq
 function encodeBatch(
   socket: NetlinkSocket,
   requests: readonly NetlinkRequest[],
+  options: BatchOptions,
 ): Map<number, Pick<NetlinkRequest, 'op' | 'target'>> {
   const { writer } = socket;
   const sequences = new Map<number, Pick<NetlinkRequest, 'op' | 'target'>>();
@@ -170,6 +78,9 @@ function encodeBatch(
     writer.u8(0);
     writer.u8(0);
     writer.u16be(NFNL_SUBSYS_NFTABLES);
+    if (type === NFNL_MSG_BATCH_BEGIN && options.generation !== undefined) {
+      writer.u32beAttribute(NFNL_BATCH_GENID, options.generation);
+    }
     writer.endMessage();
   };
   writer.reset();
@@ -186,3 +97,39 @@ function encodeBatch(
   frame(NFNL_MSG_BATCH_END);
   return sequences;
 }
+
+/** A transaction that is refused because of others is made anew this often. */
+const COMMIT_ATTEMPTS = 20;
+
+/** What to do at a generation: requests made for it, and what to give when they have been carried out. */
+export interface Planned<T> {
+  readonly generation: number;
+  readonly requests: readonly NetlinkRequest[];
+  readonly result: T;
+}
+
+/**
+ * The one place that retries: observes and plans by `plan`, and commits on the condition that nothing changed since.
+ *
+ *   ERESTART   another transaction came first: observe and plan again
+ *   EAGAIN     the kernel was busy (loading a module): send the same again
+ *
+ * Every other refusal is thrown, as is the last of these after 20 attempts.
+ */
+export function commitPlanned<T>(socket: NetlinkSocket, plan: () => Planned<T>): T {
+  let planned = plan();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      commitBatch(socket, planned.requests, { generation: planned.generation });
+      return planned.result;
+    } catch (error) {
+      const code = errorCode(error);
+      if (attempt >= COMMIT_ATTEMPTS || (code !== 'ERESTART' && code !== 'EAGAIN')) {
+        throw error;
+      }
+      planned = code === 'ERESTART' ? plan() : planned;
+    }
+  }
+}
+
+export { createTableRequests, deleteTableRequest } from './requests.ts';

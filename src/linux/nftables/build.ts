@@ -7,7 +7,8 @@
  */
 import { parseIpPrefix } from '../netlink/ip-address.ts';
 import { EncodeError } from '../netlink/writer.ts';
-import type { Expression, LogExpression } from './expressions/types.ts';
+import type { LogExpression } from './expressions/action-types.ts';
+import type { Expression } from './expressions/types.ts';
 import type { NatFlag } from './expressions/nat-flags.ts';
 import {
   type FieldName,

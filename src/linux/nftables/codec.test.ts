@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { DecodeError } from '../../base/errors.ts';
 import { decodeMessages } from '../netlink/message.ts';
 import { MessageWriter } from '../netlink/writer.ts';
-import { createTableRequests } from './batch.ts';
+import { createTableRequests } from './requests.ts';
 import * as b from './build.ts';
 import { decodeChain } from './chain.ts';
 import { normalizeTable, tablesEqual } from './compare.ts';

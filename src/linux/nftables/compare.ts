@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { StatefulExpression } from './expressions/action-types.ts';
 import type { Expression } from './expressions/types.ts';
-import type { BaseChain, Chain, NftSet, Rule, SetElement, Table } from './types.ts';
+import type { BaseChain, Chain, NamedObject, NftSet, Rule, SetElement, Table } from './types.ts';
 
 /**
  * The form in which two tables with the same effect are equal: counters and handles left out, sets, chains and
@@ -12,6 +13,9 @@ export function normalizeTable(table: Table): Table {
     name: table.name,
     ...(table.comment === undefined ? {} : { comment: table.comment }),
     ...(table.flags === undefined || table.flags.length === 0 ? {} : { flags: [...table.flags].sort() }),
+    ...(table.objects === undefined || table.objects.length === 0
+      ? {}
+      : { objects: table.objects.map(normalizeObject).sort(byName) }),
     sets: table.sets.map(normalizeSet).sort(byName),
     chains: table.chains.map(normalizeChain).sort(byName),
   };
@@ -47,34 +51,66 @@ function normalizeRule(rule: Rule): Rule {
   };
 }
 
+/** What a packet changes is left out. */
+function normalizeExpression<E extends Expression>(expression: E): E;
 function normalizeExpression(expression: Expression): Expression {
   switch (expression.type) {
     case 'counter':
-      return { type: 'counter' };
+    case 'last':
+      return { type: expression.type };
+    case 'quota': {
+      const { consumed: _consumed, ...rest } = expression;
+      return withoutUndefined(rest);
+    }
     case 'nat':
     case 'masq':
     case 'redir':
-      return withoutUndefined({ ...expression, flags: [...expression.flags].sort() });
+    case 'queue':
     case 'fib':
-      return { ...expression, flags: [...expression.flags].sort() };
+      return withoutUndefined({ ...expression, flags: [...expression.flags].sort() } as Expression);
+    case 'dynset':
+      return withoutUndefined({ ...expression, expressions: normalizeState(expression.expressions) } as Expression);
     default:
       return withoutUndefined(expression);
   }
 }
 
+function normalizeState(list: readonly StatefulExpression[] | undefined): readonly StatefulExpression[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list.map((one) => normalizeExpression(one));
+}
+
+function normalizeObject(object: NamedObject): NamedObject {
+  const { state } = object;
+  return withoutUndefined({
+    ...object,
+    state: state.type === 'unknown object' ? state : normalizeExpression(state),
+  });
+}
+
 function normalizeSet(set: NftSet): NftSet {
-  // What other programs add at run time does not belong to the model.
+  // What packets add at run time does not belong to the model.
   const elements = set.flags.includes('dynamic') ? [] : set.elements;
   return withoutUndefined({
     ...set,
     flags: [...set.flags].sort(),
-    elements: elements.map(normalizeElement).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
-  });
+    expressions: normalizeState(set.expressions),
+    elements: elements.map((element) => normalizeElement(element, set)).sort(byKey),
+  } as NftSet);
 }
 
-function normalizeElement(element: SetElement): SetElement {
-  const { keyEnd, ...rest } = element;
-  return withoutUndefined(keyEnd === undefined || keyEnd === element.key ? rest : element);
+function byKey(a: SetElement, b: SetElement): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+}
+
+function normalizeElement(element: SetElement, set: NftSet): SetElement {
+  const { expirationMs: _expiration, expressions, keyEnd, timeoutMs, ...rest } = element;
+  return withoutUndefined({
+    ...rest,
+    keyEnd: keyEnd === element.key ? undefined : keyEnd,
+    timeoutMs: timeoutMs === set.timeoutMs ? undefined : timeoutMs,
+    // The kernel gives every element the state that its set says.
+    expressions: normalizeState(expressions ?? set.expressions),
+  } as SetElement);
 }
 
 /** Without fields that are undefined or, for optional switches, false. */

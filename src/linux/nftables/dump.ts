@@ -5,23 +5,25 @@ import type { Message } from '../netlink/message.ts';
 import { decodeAttributes } from '../netlink/reader.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { MessageWriter } from '../netlink/writer.ts';
-import { describeTable } from './batch.ts';
 import { decodeChain } from './chain.ts';
 import {
   NFT_MSG_GETCHAIN,
   NFT_MSG_GETGEN,
+  NFT_MSG_GETOBJ,
   NFT_MSG_GETRULE,
   NFT_MSG_GETSET,
   NFT_MSG_GETSETELEM,
   NFT_MSG_GETTABLE,
   NFT_MSG_NEWCHAIN,
   NFT_MSG_NEWGEN,
+  NFT_MSG_NEWOBJ,
   NFT_MSG_NEWRULE,
   NFT_MSG_NEWSET,
   NFT_MSG_NEWSETELEM,
   NFT_MSG_NEWTABLE,
   NFTA_CHAIN_TABLE,
   NFTA_GEN_ID,
+  NFTA_OBJ_TABLE,
   NFTA_RULE_TABLE,
   NFTA_SET_ELEM_LIST_SET,
   NFTA_SET_ELEM_LIST_TABLE,
@@ -31,6 +33,8 @@ import {
 import { decodeElements, fromRawElements } from './elements.ts';
 import { needU32be } from './expressions/codec.ts';
 import { decodeFamilyHeader, encodeFamilyHeader, NFGENMSG_SIZE, nftMessageType } from './header.ts';
+import { decodeObject } from './object.ts';
+import { describeTable } from './requests.ts';
 import { decodeRule } from './rule.ts';
 import { decodeSet } from './set.ts';
 import { decodeTable, type TableHead } from './table.ts';
@@ -64,15 +68,24 @@ function only<T>(message: number, decode: (payload: Buffer) => T): (received: Me
 
 /** The whole ruleset of the socket's namespace (NETLINK_NETFILTER), from one generation. Throws KernelError. */
 export function dumpRuleset(socket: NetlinkSocket): Table[] {
-  return consistently(socket, () => listTables(socket).map((table) => readTable(socket, table)));
+  return consistently(socket, () => listTables(socket).map((table) => readTable(socket, table))).value;
 }
 
 /** One table with counters as they stand, from one generation; undefined when there is none. Throws KernelError. */
 export function dumpTable(socket: NetlinkSocket, ref: TableRef): Table | undefined {
-  return consistently(socket, () => {
+  return dumpTableAt(socket, ref).table;
+}
+
+/** Like `dumpTable`, with the generation that it was read from: what a transaction can depend on. */
+export function dumpTableAt(
+  socket: NetlinkSocket,
+  ref: TableRef,
+): { readonly table: Table | undefined; readonly generation: number } {
+  const { generation, value } = consistently(socket, () => {
     const head = findTable(socket, ref);
     return head === undefined ? undefined : readTable(socket, head);
   });
+  return { table: value, generation };
 }
 
 type FamilyTable = TableHead & TableRef;
@@ -147,6 +160,19 @@ function readTable(socket: NetlinkSocket, head: FamilyTable): Table {
     }),
     only(NFT_MSG_NEWSET, decodeSet),
   );
+  const objects = dump(
+    socket,
+    request({
+      op: 'GETOBJ',
+      target: `objects of ${target}`,
+      message: NFT_MSG_GETOBJ,
+      family,
+      encode: (writer) => writer.stringAttribute(NFTA_OBJ_TABLE, name),
+    }),
+    only(NFT_MSG_NEWOBJ, decodeObject),
+  )
+    .filter(({ table }) => table === name)
+    .map(({ object }) => object);
   const rulesByChain = new Map<string, Rule[]>();
   for (const { table, chain, rule } of rules) {
     if (table === name) {
@@ -157,6 +183,7 @@ function readTable(socket: NetlinkSocket, head: FamilyTable): Table {
   }
   return {
     ...head,
+    ...(objects.length === 0 ? {} : { objects }),
     // Not every kernel filters a dump of chains by table.
     sets: sets.filter(({ table }) => table === name).map(({ set }) => readSet(socket, { family, name }, set)),
     chains: chains
@@ -198,13 +225,13 @@ export function readGeneration(socket: NetlinkSocket): number {
 }
 
 /** Repeats `read`, which takes several dumps, until no transaction came in between. */
-function consistently<T>(socket: NetlinkSocket, read: () => T): T {
+function consistently<T>(socket: NetlinkSocket, read: () => T): { readonly value: T; readonly generation: number } {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const before = readGeneration(socket);
     try {
-      const result = read();
+      const value = read();
       if (readGeneration(socket) === before) {
-        return result;
+        return { value, generation: before };
       }
     } catch (error) {
       // A table or set that went away between two dumps; the next attempt sees the new state.

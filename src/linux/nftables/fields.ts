@@ -6,7 +6,7 @@ export type FieldName = keyof typeof fields;
 
 export type Field = {
   /** How values are written and read. */
-  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto' | 'iiftype';
+  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto' | 'iiftype' | 'arp_op';
 } & (
   | { readonly meta: MetaKey }
   | { readonly ct: 'state' | 'status' | 'mark' }
@@ -25,7 +25,7 @@ export const IPPROTO_UDP = 17;
 export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_SCTP = 132;
 
-/** Offsets: RFC 791, 8200, 793, 768, 792, 4443; linux/if_ether.h, if_arp.h. */
+/** Offsets: RFC 791, 8200, 826, 793, 768, 792, 4443; linux/if_ether.h, if_arp.h. */
 export const fields = {
   'meta iifname': { kind: 'ifname', meta: 'iifname' },
   'meta oifname': { kind: 'ifname', meta: 'oifname' },
@@ -48,6 +48,16 @@ export const fields = {
   'ip6 nexthdr': { kind: 'inet_proto', base: 'network', offset: 6, length: 1 },
   'ip6 saddr': { kind: 'ipv6_addr', base: 'network', offset: 8, length: 16 },
   'ip6 daddr': { kind: 'ipv6_addr', base: 'network', offset: 24, length: 16 },
+  'ip length': { kind: 'uint', base: 'network', offset: 2, length: 2 },
+  'ip id': { kind: 'uint', base: 'network', offset: 4, length: 2 },
+  'ip ttl': { kind: 'uint', base: 'network', offset: 8, length: 1 },
+  'ip6 length': { kind: 'uint', base: 'network', offset: 4, length: 2 },
+  'ip6 hoplimit': { kind: 'uint', base: 'network', offset: 7, length: 1 },
+  'arp operation': { kind: 'arp_op', base: 'network', offset: 6, length: 2 },
+  'arp saddr ether': { kind: 'ether_addr', base: 'network', offset: 8, length: 6 },
+  'arp saddr ip': { kind: 'ipv4_addr', base: 'network', offset: 14, length: 4 },
+  'arp daddr ether': { kind: 'ether_addr', base: 'network', offset: 18, length: 6 },
+  'arp daddr ip': { kind: 'ipv4_addr', base: 'network', offset: 24, length: 4 },
   'tcp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_TCP },
   'tcp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_TCP },
   'udp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_UDP },
@@ -77,6 +87,7 @@ export function fieldLength(field: Field): number {
       return 1;
     case 'ethertype':
     case 'iiftype':
+    case 'arp_op':
       return 2;
     default:
       return 4;

@@ -1,36 +1,34 @@
 import type { NatFlag } from './expressions/nat-flags.ts';
-import type { Expression, LimitExpression, LogExpression, RejectExpression } from './expressions/types.ts';
-import { formatValue, type Operand } from './format-value.ts';
-import type { Family } from './types.ts';
+import type { LogExpression, ObjectKind, RejectExpression } from './expressions/action-types.ts';
+import type { Expression } from './expressions/types.ts';
+import { describeSet, formatKey, formatValue, type Operand } from './format-value.ts';
+import { l3protoOf, payloadName } from './format-payload.ts';
+import { formatDuration, formatState } from './format-state.ts';
+import type { Family, Table } from './types.ts';
 
-type Action = Extract<
+export type Action = Exclude<
   Expression,
   {
     type:
-      | 'meta set'
-      | 'ct set'
-      | 'payload set'
-      | 'counter'
-      | 'limit'
-      | 'log'
-      | 'reject'
-      | 'nat'
-      | 'masq'
-      | 'redir'
-      | 'unknown';
+      | 'meta'
+      | 'payload'
+      | 'ct'
+      | 'fib'
+      | 'cmp'
+      | 'range'
+      | 'bitwise'
+      | 'shift'
+      | 'byteorder'
+      | 'numgen'
+      | 'hash'
+      | 'immediate'
+      | 'verdict'
+      | 'lookup';
   }
 >;
 type Use = (register: number) => Operand;
 
-const secondNames = new Map([
-  [1n, 'second'],
-  [60n, 'minute'],
-  [3600n, 'hour'],
-  [86_400n, 'day'],
-  [604_800n, 'week'],
-]);
 const logLevels = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit'] as const;
-const DEFAULT_BURST_PACKETS = 5;
 const rejectCodes: Readonly<Record<string, ReadonlyMap<number, string>>> = {
   icmp: new Map([
     [0, 'net-unreachable'],
@@ -55,21 +53,38 @@ const rejectCodes: Readonly<Record<string, ReadonlyMap<number, string>>> = {
   ]),
 };
 
-/** Text of what a rule does. `use` gives what a register holds. */
-export function formatAction(action: Action, use: Use, family: Family | undefined): string {
+/** What the text of an action depends on beside it. */
+export interface ActionContext {
+  /** What a register holds. */
+  readonly use: Use;
+  /** Text of the key that was loaded for a set. */
+  readonly useKey: (register: number) => string;
+  readonly table: Table | undefined;
+}
+
+/** Text of what a rule does. */
+export function formatAction(action: Action, context: ActionContext): string {
+  const { table, use, useKey } = context;
+  const family = table?.family;
   switch (action.type) {
     case 'meta set':
-      return `meta ${action.key} set ${operandText(use(action.sreg), 'mark')}`;
-    case 'ct set':
-      return `ct ${action.key} set ${operandText(use(action.sreg), 'mark')}`;
-    case 'payload set':
-      return `@${action.base},${action.offset * 8},${action.length * 8} set ${operandText(use(action.sreg), 'raw')}`;
+      return `meta ${action.key} set ${operandText(use(action.sreg), action.key === 'mark' ? 'mark' : 'host uint')}`;
+    case 'ct set': {
+      const direction = action.direction === undefined ? '' : `${action.direction} `;
+      const kind = action.key === 'mark' ? 'mark' : 'host uint';
+      return `ct ${direction}${action.key} set ${operandText(use(action.sreg), kind)}`;
+    }
+    case 'payload set': {
+      const { kind, text } = payloadName(action, { l4proto: undefined, l3proto: l3protoOf(family) });
+      return `${text} set ${operandText(use(action.sreg), kind)}`;
+    }
     case 'counter':
-      return action.packets === undefined && action.bytes === undefined
-        ? 'counter'
-        : `counter packets ${action.packets ?? 0n} bytes ${action.bytes ?? 0n}`;
     case 'limit':
-      return formatLimit(action);
+    case 'quota':
+    case 'connlimit':
+    case 'last':
+    case 'unknown':
+      return formatState(action);
     case 'log':
       return formatLog(action);
     case 'reject':
@@ -77,8 +92,10 @@ export function formatAction(action: Action, use: Use, family: Family | undefine
     case 'nat': {
       const implied = family === 'ip' || family === 'ip6';
       const kind = action.family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
-      const address = formatSpan(use, kind, [action.addrMin, action.addrMax]);
-      const ports = formatSpan(use, 'inet_service', [action.protoMin, action.protoMax]);
+      const isMap = action.addrMin !== undefined && use(action.addrMin).map === true;
+      const address = formatSpan(use, kind, isMap ? [action.addrMin, undefined] : [action.addrMin, action.addrMax]);
+      // One map gives the address and the port behind it.
+      const ports = isMap ? '' : formatSpan(use, 'inet_service', [action.protoMin, action.protoMax]);
       const target = ports === '' ? address : `${address.includes(':') ? `[${address}]` : address}:${ports}`;
       return `${action.kind}${implied ? '' : ` ${action.family}`} to ${target}${formatFlags(action.flags)}`;
     }
@@ -88,9 +105,54 @@ export function formatAction(action: Action, use: Use, family: Family | undefine
       const name = action.type === 'masq' ? 'masquerade' : 'redirect';
       return `${name}${ports === '' ? '' : ` to :${ports}`}${formatFlags(action.flags)}`;
     }
-    case 'unknown':
-      return `[${action.name} ${action.data}]`;
+    case 'queue': {
+      const flags = action.flags.length === 0 ? '' : ` flags ${action.flags.join(',')}`;
+      const last = action.number + action.total - 1;
+      const numbers = action.total > 1 ? `${action.number}-${last}` : String(action.number);
+      return `queue${flags} to ${action.sregQueue === undefined ? numbers : use(action.sregQueue).text}`;
+    }
+    case 'notrack':
+      return 'notrack';
+    case 'objref':
+      return `${objectText(action.kind)} name ${JSON.stringify(action.name)}`;
+    case 'objref map': {
+      const data = table?.sets.find(({ name }) => name === action.set)?.data;
+      const kind = typeof data === 'object' && 'object' in data ? data.object : 'counter';
+      return `${objectText(kind)} name ${useKey(action.sreg)} map ${describeSet(table, action.set)}`;
+    }
+    case 'dynset': {
+      const timeout = action.timeoutMs === undefined ? '' : ` timeout ${formatDuration(action.timeoutMs)}`;
+      const state = (action.expressions ?? []).map((one) => ` ${formatState(one)}`).join('');
+      const data = action.sregData === undefined ? undefined : use(action.sregData);
+      const set = table?.sets.find(({ name }) => name === action.set);
+      const value =
+        data === undefined
+          ? ''
+          : ` : ${data.constant === undefined || !Array.isArray(set?.data) ? data.text : formatKey(set.data, data.constant)}`;
+      return `${action.op} @${action.set} { ${useKey(action.sregKey)}${timeout}${state}${value} }`;
+    }
+    case 'dup': {
+      const device = action.sregDevice === undefined ? '' : operandText(use(action.sregDevice), 'host uint');
+      if (action.sregAddress === undefined) {
+        return `dup to ${device}`;
+      }
+      const kind = family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr';
+      const address = operandText(use(action.sregAddress), kind);
+      return `dup to ${address}${device === '' ? '' : ` device ${device}`}`;
+    }
+    case 'fwd': {
+      const device = operandText(use(action.sregDevice), 'host uint');
+      if (action.sregAddress === undefined) {
+        return `fwd to ${device}`;
+      }
+      const address = operandText(use(action.sregAddress), action.family === 'ip6' ? 'ipv6_addr' : 'ipv4_addr');
+      return `fwd ${action.family ?? 'ip'} to ${address} device ${device}`;
+    }
   }
+}
+
+function objectText(kind: ObjectKind): string {
+  return typeof kind === 'number' ? `[object ${kind}]` : kind;
 }
 
 function operandText(operand: Operand, kind: Operand['kind']): string {
@@ -113,23 +175,27 @@ function formatFlags(flags: readonly NatFlag[]): string {
   return flags.length === 0 ? '' : ` ${flags.join(',')}`;
 }
 
-function formatLimit(limit: LimitExpression): string {
-  const per = secondNames.get(limit.unitSeconds) ?? `${limit.unitSeconds} seconds`;
-  const over = limit.over === true ? 'over ' : '';
-  const rate = limit.unit === 'bytes' ? `${limit.rate} bytes` : `${limit.rate}`;
-  const plain = limit.unit === 'packets' ? limit.burst === DEFAULT_BURST_PACKETS : limit.burst === 0;
-  return `limit rate ${over}${rate}/${per}${plain ? '' : ` burst ${limit.burst} ${limit.unit}`}`;
-}
-
 function formatLog(log: LogExpression): string {
   const parts = [
     log.prefix === undefined ? '' : `prefix ${JSON.stringify(log.prefix)}`,
     log.group === undefined ? '' : `group ${log.group}`,
     log.snapLength === undefined ? '' : `snaplen ${log.snapLength}`,
     log.queueThreshold === undefined ? '' : `queue-threshold ${log.queueThreshold}`,
+    (log.flags ?? 0) === 0 ? '' : formatLogFlags(log.flags ?? 0),
     log.level === undefined ? '' : `level ${logLevels[log.level] ?? log.level}`,
   ];
   return ['log', ...parts.filter((part) => part !== '')].join(' ');
+}
+
+/** NF_LOG_... of linux/netfilter/nf_log.h. */
+function formatLogFlags(flags: number): string {
+  if ((flags & 0x1f) === 0x1f) {
+    return 'flags all';
+  }
+  const tcp = [...((flags & 1) === 0 ? [] : ['sequence']), ...((flags & 2) === 0 ? [] : ['options'])];
+  const others = [...((flags & 4) === 0 ? [] : ['flags ip options']), ...((flags & 8) === 0 ? [] : ['flags skuid'])];
+  const ether = (flags & 32) === 0 ? [] : ['flags ether'];
+  return [...(tcp.length === 0 ? [] : [`flags tcp ${tcp.join(',')}`]), ...others, ...ether].join(' ');
 }
 
 function formatReject(reject: RejectExpression, family: Family | undefined): string {

@@ -5,8 +5,9 @@
  */
 import type { BitwiseExpression, CmpExpression, Expression, PayloadExpression } from './expressions/types.ts';
 import { type FieldName, fieldOf, fields } from './fields.ts';
-import { formatAction } from './format-action.ts';
-import { formatElement, formatPrefix, formatValue, formatVerdict, type Operand } from './format-value.ts';
+import { type ActionContext, formatAction } from './format-action.ts';
+import { l3protoOf, type PacketContext, payloadName } from './format-payload.ts';
+import { describeSet, formatPrefix, formatValue, formatVerdict, type Operand } from './format-value.ts';
 import type { Rule, Table } from './types.ts';
 
 interface State {
@@ -15,10 +16,9 @@ interface State {
   /** Loaded and not used yet, in order: the parts of a concatenation. */
   loaded: Operand[];
   l4proto: number | undefined;
+  l3proto: PacketContext['l3proto'];
   /** Index in `words` of a test that the next field may imply, and the value tested. */
-  implied:
-    | { readonly at: number; readonly field: 'l4proto' | 'nfproto' | 'iiftype'; readonly value: string }
-    | undefined;
+  implied: { readonly at: number; readonly field: ImpliedField; readonly value: string } | undefined;
   readonly table: Table | undefined;
 }
 
@@ -32,6 +32,7 @@ export function formatRule(rule: Rule, table?: Table): string {
     registers: new Map(),
     loaded: [],
     l4proto: undefined,
+    l3proto: l3protoOf(table?.family),
     implied: undefined,
     table,
   };
@@ -73,6 +74,23 @@ function formatExpression(
       return;
     case 'bitwise':
       return mask(state, expression);
+    case 'byteorder':
+      state.registers.set(expression.dreg, use(state, expression.sreg));
+      return;
+    case 'shift': {
+      const text = `${use(state, expression.sreg).text} ${expression.direction === 'left' ? '<<' : '>>'} ${expression.bits}`;
+      return load(state, expression.dreg, { text, kind: 'raw' });
+    }
+    case 'numgen': {
+      const text = `numgen ${expression.kind} mod ${expression.modulus}${offsetText(expression.offset)}`;
+      return load(state, expression.dreg, { text, kind: 'host uint' });
+    }
+    case 'hash': {
+      const key = expression.sreg === undefined ? '' : ` ${useKey(state, expression.sreg)}`;
+      const seed = expression.seed === undefined ? '' : ` seed 0x${expression.seed.toString(16)}`;
+      const text = `${expression.kind}${key} mod ${expression.modulus}${seed}${offsetText(expression.offset)}`;
+      return load(state, expression.dreg, { text, kind: 'host uint' });
+    }
     case 'cmp':
       return compare(state, expression, next, previous);
     case 'range': {
@@ -83,15 +101,14 @@ function formatExpression(
       return;
     }
     case 'lookup': {
-      const key = state.loaded.map(({ text }) => text).join(' . ') || use(state, expression.sreg).text;
-      state.loaded = [];
-      const set = describeSet(state, expression.set);
+      const key = useKey(state, expression.sreg);
+      const set = describeSet(state.table, expression.set);
       if (expression.dreg === undefined) {
         state.words.push(`${key} ${expression.invert === true ? '!= ' : ''}${set}`);
       } else if (expression.dreg === 0) {
         state.words.push(`${key} vmap ${set}`);
       } else {
-        state.registers.set(expression.dreg, { text: `${key} map ${set}`, kind: 'raw' });
+        state.registers.set(expression.dreg, { text: `${key} map ${set}`, kind: 'raw', map: true });
       }
       return;
     }
@@ -99,8 +116,27 @@ function formatExpression(
       state.words.push(formatVerdict(expression.verdict));
       return;
     default:
-      state.words.push(formatAction(expression, (register) => use(state, register), state.table?.family));
+      state.words.push(formatAction(expression, contextOf(state)));
   }
+}
+
+function contextOf(state: State): ActionContext {
+  return {
+    use: (register) => use(state, register),
+    useKey: (register) => useKey(state, register),
+    table: state.table,
+  };
+}
+
+function offsetText(offset: number): string {
+  return offset === 0 ? '' : ` offset ${offset}`;
+}
+
+/** Text of what was loaded for a key: the parts of a concatenation. */
+function useKey(state: State, register: number): string {
+  const text = state.loaded.map((operand) => operand.text).join(' . ');
+  state.loaded = [];
+  return text === '' ? use(state, register).text : text;
 }
 
 function load(state: State, register: number, operand: Operand): void {
@@ -113,24 +149,12 @@ function use(state: State, register: number): Operand {
   return state.registers.get(register) ?? { text: `[register ${register}]`, kind: 'raw' };
 }
 
-/** Finds the field by its place; `@nh,96,32` when no field is there. */
 function payloadOperand(state: State, expression: PayloadExpression): Operand {
-  const { base, length, offset } = expression;
-  for (const name of Object.keys(fields) as FieldName[]) {
-    const field = fieldOf(name);
-    if (!('base' in field) || field.base !== base || field.offset !== offset) {
-      continue;
-    }
-    const isAddress = field.kind === 'ipv4_addr' || field.kind === 'ipv6_addr';
-    const isPart = isAddress && length < field.length;
-    if ((length !== field.length && !isPart) || (field.l4proto !== undefined && field.l4proto !== state.l4proto)) {
-      continue;
-    }
-    dropImplied(state, name);
-    return { text: name, kind: field.kind, ...(isPart ? { fullDigits: field.length * 2 } : {}) };
+  const { field, ...operand } = payloadName(expression, state);
+  if (field !== undefined) {
+    dropImplied(state, field);
   }
-  const header = { link: 'll', network: 'nh', transport: 'th', inner: 'ih' }[base];
-  return { text: `@${header},${offset * 8},${length * 8}`, kind: 'raw' };
+  return operand;
 }
 
 /** nft leaves out a test for the protocol that the field after it implies. */
@@ -142,21 +166,34 @@ function dropImplied(state: State, name: FieldName): void {
   const field = fieldOf(name);
   const byProtocol =
     implied.field === 'l4proto' && 'l4proto' in field && field.l4proto === Number.parseInt(implied.value, 16);
-  const byFamily = implied.field === 'nfproto' && name.startsWith(implied.value === '02' ? 'ip ' : 'ip6 ');
+  const byFamily = implied.field === 'l3proto' && name.split(' ')[0] === l3Names.get(implied.value);
   const byDevice = implied.field === 'iiftype' && 'base' in field && field.base === 'link';
   if (byProtocol || byFamily || byDevice) {
     state.words[implied.at] = '';
   }
 }
 
+/** (x & mask) ^ xor, in nft's terms: bits kept, bits turned over, bits set. */
 function mask(state: State, expression: BitwiseExpression): void {
   const operand = use(state, expression.sreg);
   if (/^0*$/.test(expression.xor)) {
     load(state, expression.dreg, { ...operand, mask: expression.mask });
-  } else {
-    const text = `${operand.text} & 0x${expression.mask} ^ 0x${expression.xor}`;
-    load(state, expression.dreg, { text, kind: 'raw' });
+    return;
   }
+  const bits = (hex: string): bigint => BigInt(`0x${hex || '0'}`);
+  const digits = expression.mask.length;
+  const all = (1n << BigInt(digits * 4)) - 1n;
+  const set = bits(expression.xor) & (all ^ bits(expression.mask));
+  const turned = bits(expression.xor) & bits(expression.mask);
+  const kept = bits(expression.mask) | set;
+  const value = (number: bigint): string => formatValue(operand.kind, number.toString(16).padStart(digits, '0'));
+  const text = [
+    operand.text,
+    ...(kept === all ? [] : [`& ${value(kept)}`]),
+    ...(turned === 0n ? [] : [`^ ${value(turned)}`]),
+    ...(set === 0n ? [] : [`| ${value(set)}`]),
+  ].join(' ');
+  load(state, expression.dreg, { text, kind: operand.kind });
 }
 
 function compare(
@@ -180,17 +217,33 @@ function compare(
   const field = impliedFields.get(operand.text);
   if (op === 'eq' && field !== undefined) {
     state.implied = { at: state.words.length - 1, field, value };
-    state.l4proto = field === 'l4proto' ? Number.parseInt(value, 16) : state.l4proto;
-  } else if (op === 'eq' && (operand.text === 'ip protocol' || operand.text === 'ip6 nexthdr')) {
-    state.l4proto = Number.parseInt(value, 16);
+    if (field === 'l4proto') {
+      state.l4proto = Number.parseInt(value, 16);
+    } else if (field === 'l3proto') {
+      state.l3proto = l3Names.get(value);
+    }
   }
 }
 
+type ImpliedField = 'l4proto' | 'l3proto' | 'iiftype';
+
 /** What nft tests for itself before a field that needs it. */
-const impliedFields: ReadonlyMap<string, 'l4proto' | 'nfproto' | 'iiftype'> = new Map([
+const impliedFields: ReadonlyMap<string, ImpliedField> = new Map([
   ['meta l4proto', 'l4proto'],
-  ['meta nfproto', 'nfproto'],
+  ['ip protocol', 'l4proto'],
+  ['ip6 nexthdr', 'l4proto'],
+  ['meta nfproto', 'l3proto'],
+  ['meta protocol', 'l3proto'],
+  ['ether type', 'l3proto'],
   ['meta iiftype', 'iiftype'],
+]);
+/** NFPROTO_... and ETH_P_... */
+const l3Names: ReadonlyMap<string, 'ip' | 'ip6' | 'arp'> = new Map([
+  ['02', 'ip'],
+  ['0a', 'ip6'],
+  ['0800', 'ip'],
+  ['86dd', 'ip6'],
+  ['0806', 'arp'],
 ]);
 
 function formatComparison(
@@ -215,11 +268,4 @@ function formatComparison(
     return `${text} ${formatValue(kind, operand.mask)}`;
   }
   return `${text} & ${formatValue(kind, operand.mask)} ${sign === '' ? '== ' : sign}${formatValue(kind, value)}`;
-}
-
-function describeSet(state: State, name: string): string {
-  const set = state.table?.sets.find((candidate) => candidate.name === name);
-  return set?.flags.includes('anonymous') === true
-    ? `{ ${set.elements.map((element) => formatElement(set, element)).join(', ')} }`
-    : `@${name}`;
 }

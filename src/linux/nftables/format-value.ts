@@ -1,11 +1,12 @@
 import { decodeIpAddress, decodeMacAddress } from '../netlink/ip-address.ts';
 import { type Field, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from './fields.ts';
 import { fieldLengths } from './set-types.ts';
-import type { SetElement, SetType, Verdict } from './types.ts';
+import { formatDuration, formatState } from './format-state.ts';
+import type { NftSet, SetElement, SetType, Table, Verdict } from './types.ts';
 import { ctStateBits, ctStatusBits } from './values.ts';
 
 /** How a value is printed; `raw` as a hexadecimal number. */
-export type ValueKind = Field['kind'] | 'fib type' | 'ct status' | 'raw';
+export type ValueKind = Field['kind'] | 'fib type' | 'ct status' | 'host uint' | 'raw';
 
 /** What a register holds: the name of what was loaded, or a constant. */
 export interface Operand {
@@ -14,6 +15,8 @@ export interface Operand {
   /** Hexadecimal, of a constant. */
   readonly constant?: string;
   readonly mask?: string;
+  /** The value that a map gives. */
+  readonly map?: boolean;
   /** Of an address field of which only the first bytes were loaded. */
   readonly fullDigits?: number;
 }
@@ -48,6 +51,9 @@ const fibTypes = [
   'prohibit',
 ] as const;
 
+/** ARPOP_... by nft's names. */
+const arpOperations: Readonly<Record<number, string>> = { 1: 'request', 2: 'reply', 3: 'rrequest', 4: 'rreply' };
+
 function hostUint32(hex: string): number {
   const bytes = Buffer.from(hex.padEnd(8, '0'), 'hex');
   return bytes.readUInt32LE(0);
@@ -67,10 +73,20 @@ export function formatValue(kind: ValueKind, hex: string): string {
       return JSON.stringify(hex.length < 32 ? `${name}*` : name);
     }
     case 'inet_service':
+    case 'icmp_type':
+    case 'icmpv6_type':
     case 'uint':
       return String(Number(raw));
     case 'inet_proto':
       return protocolNames.get(Number(raw)) ?? String(Number(raw));
+    case 'arp_op':
+      return arpOperations[Number(raw)] ?? String(Number(raw));
+    case 'host uint':
+    case 'iface_index':
+    case 'uid':
+    case 'gid':
+      return String(hostUint32(hex));
+    case 'ether_type':
     case 'ethertype':
       return etherTypeNames.get(hex) ?? raw;
     case 'iiftype':
@@ -129,17 +145,34 @@ export function formatKey(types: readonly SetType[], key: string, keyEnd?: strin
 }
 
 /** `22 comment "ssh" : accept` */
-export function formatElement(
-  set: { readonly key: readonly SetType[]; readonly data?: readonly SetType[] | 'verdict' },
-  element: SetElement,
-): string {
-  const key = formatKey(set.key, element.key, element.keyEnd);
-  const timeout = element.timeoutMs === undefined ? '' : ` timeout ${element.timeoutMs}ms`;
+export function formatElement(set: Pick<NftSet, 'key' | 'data' | 'dataInterval'>, element: SetElement): string {
+  const key = element.catchall === true ? '*' : formatKey(set.key, element.key, element.keyEnd);
+  const state = (element.expressions ?? []).map((one) => ` ${formatState(one)}`).join('');
+  const timeout = element.timeoutMs === undefined ? '' : ` timeout ${formatDuration(element.timeoutMs)}`;
   const comment = element.comment === undefined ? '' : ` comment ${JSON.stringify(element.comment)}`;
-  const verdict = element.verdict === undefined ? '' : ` : ${formatVerdict(element.verdict)}`;
-  const data =
-    element.data === undefined || set.data === undefined || set.data === 'verdict'
-      ? ''
-      : ` : ${formatKey(set.data, element.data)}`;
-  return `${key}${timeout}${comment}${verdict}${data}`;
+  return `${key}${state}${timeout}${comment}${formatElementData(set, element)}`;
+}
+
+function formatElementData(set: Pick<NftSet, 'data' | 'dataInterval'>, element: SetElement): string {
+  if (element.verdict !== undefined) {
+    return ` : ${formatVerdict(element.verdict)}`;
+  }
+  if (element.object !== undefined) {
+    return ` : ${JSON.stringify(element.object)}`;
+  }
+  if (element.data === undefined || !Array.isArray(set.data)) {
+    return '';
+  }
+  const { data } = element;
+  const half = data.length / 2;
+  const types = set.data as readonly SetType[];
+  return ` : ${set.dataInterval === true ? formatKey(types, data.slice(0, half), data.slice(half)) : formatKey(types, data)}`;
+}
+
+/** `@name`, or the elements of a set without name. */
+export function describeSet(table: Table | undefined, name: string): string {
+  const set = table?.sets.find((candidate) => candidate.name === name);
+  return set?.flags.includes('anonymous') === true
+    ? `{ ${set.elements.map((element) => formatElement(set, element)).join(', ')} }`
+    : `@${name}`;
 }

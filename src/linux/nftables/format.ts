@@ -1,4 +1,5 @@
 import { formatRule } from './format-rule.ts';
+import { formatDuration, formatObject, formatState } from './format-state.ts';
 import { formatElement } from './format-value.ts';
 import type { BaseChain, Chain, NftSet, SetType, Table } from './types.ts';
 
@@ -7,6 +8,7 @@ export function formatTable(table: Table): string {
   const lines = [
     ...(table.comment === undefined ? [] : [`comment ${JSON.stringify(table.comment)}`]),
     ...(table.flags === undefined || table.flags.length === 0 ? [] : [`flags ${table.flags.join(',')}`]),
+    ...(table.objects ?? []).flatMap(formatObject),
     ...table.sets.filter(({ flags }) => !flags.includes('anonymous')).flatMap(formatSet),
     ...table.chains.flatMap((chain) => formatChain(chain, table)),
   ];
@@ -21,15 +23,30 @@ function typeText(types: readonly SetType[]): string {
   return types.map((type) => (typeof type === 'string' ? type : `[type ${type.type}]`)).join(' . ');
 }
 
+function dataText(set: NftSet): string {
+  const { data } = set;
+  if (data === undefined) {
+    return '';
+  }
+  if (typeof data === 'object' && 'object' in data) {
+    return ` : ${data.object}`;
+  }
+  return ` : ${data === 'verdict' ? data : `${set.dataInterval === true ? 'interval ' : ''}${typeText(data)}`}`;
+}
+
 function formatSet(set: NftSet): string[] {
   const { data, flags } = set;
-  const target = data === undefined ? '' : ` : ${data === 'verdict' ? 'verdict' : typeText(data)}`;
   const elements = set.elements.map((element) => formatElement(set, element));
   return [
     `${data === undefined ? 'set' : 'map'} ${set.name} {`,
-    `\ttype ${typeText(set.key)}${target}`,
+    `\ttype ${typeText(set.key)}${dataText(set)}`,
+    ...(set.policy === undefined ? [] : [`\tpolicy ${set.policy}`]),
+    ...(set.size === undefined ? [] : [`\tsize ${set.size}`]),
     ...(flags.length === 0 ? [] : [`\tflags ${flags.join(',')}`]),
+    ...(set.timeoutMs === undefined ? [] : [`\ttimeout ${formatDuration(set.timeoutMs)}`]),
+    ...(set.gcIntervalMs === undefined ? [] : [`\tgc-interval ${formatDuration(BigInt(set.gcIntervalMs))}`]),
     ...(set.comment === undefined ? [] : [`\tcomment ${JSON.stringify(set.comment)}`]),
+    ...(set.expressions ?? []).map((one) => `\t${formatState(one)}`),
     ...(elements.length === 0 ? [] : [`\telements = { ${elements.join(', ')} }`]),
     '}',
   ];

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { NetlinkRequest } from '../netlink/exchange.ts';
 import { MessageWriter } from '../netlink/writer.ts';
-import { createTableRequests } from './batch.ts';
+import { createTableRequests } from './requests.ts';
 import * as b from './build.ts';
 import { decodeChain } from './chain.ts';
 import { decodeElements, fromRawElements } from './elements.ts';

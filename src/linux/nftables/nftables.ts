@@ -1,9 +1,10 @@
 import { errorCode } from '../../base/errors.ts';
 import type { NetlinkRequest } from '../netlink/exchange.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
-import { commitBatch, createTableRequests, deleteTableRequest } from './batch.ts';
+import { commitBatch, commitPlanned } from './batch.ts';
 import { tablesEqual } from './compare.ts';
-import { dumpTable } from './dump.ts';
+import { dumpTableAt } from './dump.ts';
+import { createTableRequests, deleteTableRequest } from './requests.ts';
 import type { Table, TableRef } from './types.ts';
 
 /**
@@ -23,13 +24,12 @@ export function planTable(desired: Table, observed: Table | undefined): NetlinkR
  * none. `socket` is of NETLINK_NETFILTER. Counters of a replaced table start anew. Throws KernelError.
  */
 export function replaceTable(socket: NetlinkSocket, table: Table): 'unchanged' | 'created' | 'replaced' {
-  const observed = dumpTable(socket, table);
-  const requests = planTable(table, observed);
-  commitBatch(socket, requests);
-  if (requests.length === 0) {
-    return 'unchanged';
-  }
-  return observed === undefined ? 'created' : 'replaced';
+  return commitPlanned(socket, () => {
+    const { generation, table: observed } = dumpTableAt(socket, table);
+    const requests = planTable(table, observed);
+    const result = requests.length === 0 ? 'unchanged' : observed === undefined ? 'created' : 'replaced';
+    return { generation, requests, result };
+  });
 }
 
 /** Deletes the table with all that is in it; false when there was none. Throws KernelError. */

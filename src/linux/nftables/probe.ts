@@ -1,6 +1,7 @@
 import { KernelError } from '../../base/errors.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
-import { commitBatch, createTableRequests, deleteTableRequest } from './batch.ts';
+import { commitBatch } from './batch.ts';
+import { createTableRequests, deleteTableRequest } from './requests.ts';
 import type { TableFlag } from './types.ts';
 
 /** Nobody has a table of this name; a name has at most 255 bytes. */

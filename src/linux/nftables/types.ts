@@ -2,6 +2,14 @@
  * An nf_tables ruleset as plain data: what is compiled, compared, printed and sent. Raw values are lower-case
  * hexadecimal in network byte order, except where the kernel register holds host order (marks, ct state).
  */
+import type {
+  ConnlimitExpression,
+  CounterExpression,
+  LimitExpression,
+  ObjectKind,
+  QuotaExpression,
+  StatefulExpression,
+} from './expressions/action-types.ts';
 import type { Expression } from './expressions/types.ts';
 
 export type Family = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
@@ -17,6 +25,7 @@ export interface Table extends TableRef {
   readonly flags?: readonly TableFlag[];
   /** Netlink port of the socket that owns the table; given by the kernel, ignored when sent or compared. */
   readonly ownerPortId?: number;
+  readonly objects?: readonly NamedObject[];
   readonly sets: readonly NftSet[];
   readonly chains: readonly Chain[];
 }
@@ -62,15 +71,41 @@ export interface Rule {
   readonly handle?: bigint;
 }
 
+/** State with a name that rules and elements share: a counter, quota, limit or limit of connections. */
+export interface NamedObject {
+  readonly name: string;
+  readonly comment?: string;
+  readonly state: ObjectState;
+}
+
+export type ObjectState =
+  | CounterExpression
+  | QuotaExpression
+  | LimitExpression
+  | ConnlimitExpression
+  /** A kind that no codec knows: NFT_OBJECT_... and NFTA_OBJ_DATA as they came. */
+  | { readonly type: 'unknown object'; readonly kind: ObjectKind; readonly data: string };
+
 /** A set, or with `data` a map. */
 export interface NftSet {
   readonly name: string;
   /** More than one field is a concatenation; each takes a multiple of four bytes in a key. */
   readonly key: readonly SetType[];
   /** What a map gives. */
-  readonly data?: readonly SetType[] | 'verdict';
+  readonly data?: readonly SetType[] | 'verdict' | { readonly object: ObjectKind };
+  /** Of an address and port map: data that is a range, `10.0.0.1-10.0.0.9`; `SetElement.data` holds both ends. */
+  readonly dataInterval?: boolean;
   readonly flags: readonly SetFlag[];
   readonly comment?: string;
+  /** How long an element without a time of its own stays. */
+  readonly timeoutMs?: bigint;
+  readonly gcIntervalMs?: number;
+  /** Most elements it may have. */
+  readonly size?: number;
+  /** `memory`: smaller rather than faster. */
+  readonly policy?: 'memory';
+  /** State that every element gets: `counter`. */
+  readonly expressions?: readonly StatefulExpression[];
   readonly elements: readonly SetElement[];
 }
 
@@ -82,8 +117,14 @@ export type SetTypeName =
   | 'ether_addr'
   | 'inet_proto'
   | 'inet_service'
+  | 'ether_type'
+  | 'icmp_type'
+  | 'icmpv6_type'
   | 'mark'
   | 'ifname'
+  | 'iface_index'
+  | 'uid'
+  | 'gid'
   | 'ct_state';
 
 /** An `anonymous` set is named `__set0`, `__set1`, ... in the order of sets; the kernel numbers them so. */
@@ -99,6 +140,14 @@ export interface SetElement {
   readonly verdict?: Verdict;
   readonly comment?: string;
   readonly timeoutMs?: bigint;
+  /** What is left of the time; given by the kernel, ignored when compared. */
+  readonly expirationMs?: bigint;
+  /** Name of the object that an object map gives. */
+  readonly object?: string;
+  /** Counter or limit of this element. */
+  readonly expressions?: readonly StatefulExpression[];
+  /** Stands for all keys that no other element has; `key` is empty. */
+  readonly catchall?: boolean;
 }
 
 export type Verdict =

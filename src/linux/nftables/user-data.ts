@@ -13,6 +13,7 @@ export const UDATA_COMMENT = 0;
 /** NFTNL_UDATA_SET_... */
 export const UDATA_SET_KEYBYTEORDER = 0;
 export const UDATA_SET_DATABYTEORDER = 1;
+export const UDATA_SET_DATA_INTERVAL = 6;
 export const UDATA_SET_COMMENT = 7;
 
 const COMMENT_LIMIT_BYTES = 127;
@@ -48,9 +49,14 @@ export function decodeUserData(bytes: Buffer): UserDatum[] {
 
 /** The comment in user data, which other programs may use in their own way: then there is none. */
 export function findComment(bytes: Buffer, type: number): string | undefined {
+  const value = findDatum(bytes, type);
+  return value?.at(-1) === 0 ? value.toString('utf8', 0, value.length - 1) : undefined;
+}
+
+/** The value of the first entry of a type, if the user data is such a list at all. */
+export function findDatum(bytes: Buffer, type: number): Buffer | undefined {
   try {
-    const datum = decodeUserData(bytes).find((entry) => entry.type === type);
-    return datum?.value.at(-1) === 0 ? datum.value.toString('utf8', 0, datum.value.length - 1) : undefined;
+    return decodeUserData(bytes).find((entry) => entry.type === type)?.value;
   } catch (error) {
     if (error instanceof DecodeError) {
       return undefined;

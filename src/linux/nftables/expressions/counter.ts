@@ -1,7 +1,7 @@
 import { findAttribute, readU64be } from '../../netlink/reader.ts';
 import { NFTA_COUNTER_BYTES, NFTA_COUNTER_PACKETS } from '../constants.ts';
 import type { ExpressionCodec } from './codec.ts';
-import type { CounterExpression } from './types.ts';
+import type { CounterExpression } from './action-types.ts';
 
 export const counter: ExpressionCodec<CounterExpression> = {
   name: 'counter',

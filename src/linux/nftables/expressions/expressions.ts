@@ -1,40 +1,35 @@
-import { UnsupportedError } from '../../../base/errors.ts';
-import {
-  type Attribute,
-  decodeAttributes,
-  findAttribute,
-  nestedAttributes,
-  readHex,
-  readString,
-} from '../../netlink/reader.ts';
+import type { Attribute } from '../../netlink/reader.ts';
 import type { MessageWriter } from '../../netlink/writer.ts';
-import { NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_LIST_ELEM } from '../constants.ts';
-import { hexBytes } from '../data.ts';
-import { needAttribute } from './codec.ts';
-import { bitwise, cmp, range } from './compare.ts';
-import { counter } from './counter.ts';
+import { NFTA_LIST_ELEM } from '../constants.ts';
+import { bitwise } from './bitwise.ts';
+import { byteorder } from './byteorder.ts';
+import { cmp } from './cmp.ts';
+import { type AnyCodec, readExpression, writeExpression } from './codec.ts';
 import { ct } from './ct.ts';
+import { dup } from './dup.ts';
+import { dynset } from './dynset.ts';
 import { fib } from './fib.ts';
+import { fwd } from './fwd.ts';
+import { hash } from './hash.ts';
 import { immediate } from './immediate.ts';
-import { limit } from './limit.ts';
 import { log } from './log.ts';
 import { lookup } from './lookup.ts';
+import { masq } from './masq.ts';
 import { meta } from './meta.ts';
-import { masq, nat, redir } from './nat.ts';
+import { nat } from './nat.ts';
+import { notrack } from './notrack.ts';
+import { numgen } from './numgen.ts';
+import { objref } from './objref.ts';
 import { payload } from './payload.ts';
+import { queue } from './queue.ts';
+import { range } from './range.ts';
+import { redir } from './redir.ts';
 import { reject } from './reject.ts';
+import { statefulCodecs } from './stateful.ts';
 import type { Expression } from './types.ts';
 
-type KnownType = Exclude<Expression['type'], 'unknown'>;
-
-/** Any codec: the table below pairs each type with the codec that takes it. */
-interface AnyCodec {
-  readonly name: string;
-  readonly encode: (writer: MessageWriter, expression: never) => void;
-  readonly decode: (attributes: readonly Attribute[]) => Expression;
-}
-
-const codecByType: { readonly [Type in KnownType]: AnyCodec } = {
+const codecByType: { readonly [Type in Exclude<Expression['type'], 'unknown'>]: AnyCodec<Expression> } = {
+  ...statefulCodecs,
   meta,
   'meta set': meta,
   payload,
@@ -44,51 +39,37 @@ const codecByType: { readonly [Type in KnownType]: AnyCodec } = {
   cmp,
   range,
   bitwise,
+  shift: bitwise,
+  byteorder,
+  numgen,
+  hash,
   immediate,
   verdict: immediate,
   lookup,
   fib,
-  counter,
-  limit,
   log,
   reject,
   nat,
   masq,
   redir,
+  queue,
+  notrack,
+  objref,
+  'objref map': objref,
+  dynset,
+  dup,
+  fwd,
 };
 
-const codecByName = new Map<string, AnyCodec>(Object.values(codecByType).map((codec) => [codec.name, codec]));
+const codecByName = new Map(Object.values(codecByType).map((codec) => [codec.name, codec]));
 
 /** Writes one NFTA_LIST_ELEM. */
 export function encodeExpression(writer: MessageWriter, expression: Expression): void {
-  writer.nested(NFTA_LIST_ELEM, () => {
-    if (expression.type === 'unknown') {
-      writer.stringAttribute(NFTA_EXPR_NAME, expression.name);
-      writer.nested(NFTA_EXPR_DATA, () => writer.raw(hexBytes(expression.data)));
-      return;
-    }
-    const codec = codecByType[expression.type];
-    writer.stringAttribute(NFTA_EXPR_NAME, codec.name);
-    writer.nested(NFTA_EXPR_DATA, () => codec.encode(writer, expression as never));
-  });
+  const codec = expression.type === 'unknown' ? undefined : codecByType[expression.type];
+  writeExpression(writer, NFTA_LIST_ELEM, { expression, codec });
 }
 
 /** Reads one NFTA_LIST_ELEM; what no codec knows becomes an `unknown` expression. Throws DecodeError. */
 export function decodeExpression(element: Attribute): Expression {
-  const attributes = nestedAttributes(element);
-  const name = readString(needAttribute(attributes, NFTA_EXPR_NAME, 'expression'));
-  const data = findAttribute(attributes, NFTA_EXPR_DATA);
-  const unknown: Expression = { type: 'unknown', name, data: data === undefined ? '' : readHex(data) };
-  const codec = codecByName.get(name);
-  if (codec === undefined) {
-    return unknown;
-  }
-  try {
-    return codec.decode(data === undefined ? [] : decodeAttributes(data.payload));
-  } catch (error) {
-    if (error instanceof UnsupportedError) {
-      return unknown;
-    }
-    throw error;
-  }
+  return readExpression(element, codecByName);
 }

@@ -1,7 +1,7 @@
 import { readU64be } from '../../netlink/reader.ts';
 import { NFTA_LIMIT_BURST, NFTA_LIMIT_FLAGS, NFTA_LIMIT_RATE, NFTA_LIMIT_TYPE, NFTA_LIMIT_UNIT } from '../constants.ts';
 import { decodeName, type ExpressionCodec, needAttribute, optionalU32be } from './codec.ts';
-import type { LimitExpression } from './types.ts';
+import type { LimitExpression } from './action-types.ts';
 
 /** enum nft_limit_type. */
 const units = ['packets', 'bytes'] as const;

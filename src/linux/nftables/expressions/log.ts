@@ -8,7 +8,7 @@ import {
   NFTA_LOG_SNAPLEN,
 } from '../constants.ts';
 import { type ExpressionCodec, optionalU32be, writeOptionalU32be } from './codec.ts';
-import type { LogExpression } from './types.ts';
+import type { LogExpression } from './action-types.ts';
 
 export const log: ExpressionCodec<LogExpression> = {
   name: 'log',

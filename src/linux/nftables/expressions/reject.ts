@@ -1,7 +1,7 @@
 import { findAttribute, readU8 } from '../../netlink/reader.ts';
 import { NFTA_REJECT_ICMP_CODE, NFTA_REJECT_TYPE } from '../constants.ts';
 import { decodeName, type ExpressionCodec, needU32be } from './codec.ts';
-import type { RejectExpression } from './types.ts';
+import type { RejectExpression } from './action-types.ts';
 
 /** enum nft_reject_types. */
 const types = ['icmp', 'tcp reset', 'icmpx'] as const;

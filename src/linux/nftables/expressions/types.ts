@@ -1,5 +1,23 @@
-import type { NatFlag } from './nat-flags.ts';
 import type { Verdict } from '../types.ts';
+import type {
+  ConnlimitExpression,
+  CounterExpression,
+  DupExpression,
+  DynsetExpression,
+  FwdExpression,
+  LastExpression,
+  LimitExpression,
+  LogExpression,
+  MasqExpression,
+  NatExpression,
+  NotrackExpression,
+  ObjrefExpression,
+  ObjrefMapExpression,
+  QueueExpression,
+  QuotaExpression,
+  RedirExpression,
+  RejectExpression,
+} from './action-types.ts';
 
 /**
  * The expressions of a rule, close to the kernel's: each loads, tests or acts. `dreg` and `sreg` are register numbers:
@@ -27,6 +45,20 @@ export type Expression =
   | NatExpression
   | MasqExpression
   | RedirExpression
+  | ByteorderExpression
+  | NumgenExpression
+  | HashExpression
+  | ShiftExpression
+  | QueueExpression
+  | NotrackExpression
+  | ObjrefExpression
+  | ObjrefMapExpression
+  | DynsetExpression
+  | DupExpression
+  | FwdExpression
+  | QuotaExpression
+  | ConnlimitExpression
+  | LastExpression
   | UnknownExpression;
 
 export interface MetaExpression {
@@ -72,6 +104,14 @@ export const metaKeys = [
   'ipsec',
   'iifkind',
   'oifkind',
+  'ibrpvid',
+  'ibrvproto',
+  'time',
+  'day',
+  'hour',
+  'sdif',
+  'sdifname',
+  'broute',
 ] as const;
 export type MetaKey = (typeof metaKeys)[number] | number;
 
@@ -168,6 +208,48 @@ export interface BitwiseExpression {
   readonly xor: string;
 }
 
+/** dreg = sreg shifted by `bits`, as one big-endian number of `length` bytes. */
+export interface ShiftExpression {
+  readonly type: 'shift';
+  readonly direction: 'left' | 'right';
+  readonly sreg: number;
+  readonly dreg: number;
+  readonly length: number;
+  readonly bits: number;
+}
+
+/** Swaps each `size` bytes of `length` bytes: `ntoh` from network to host order. */
+export interface ByteorderExpression {
+  readonly type: 'byteorder';
+  readonly op: 'ntoh' | 'hton';
+  readonly sreg: number;
+  readonly dreg: number;
+  readonly length: number;
+  readonly size: number;
+}
+
+/** A number below `modulus`, counted up or at random, plus `offset`. */
+export interface NumgenExpression {
+  readonly type: 'numgen';
+  readonly kind: 'inc' | 'random';
+  readonly dreg: number;
+  readonly modulus: number;
+  readonly offset: number;
+}
+
+/** A hash below `modulus`, plus `offset`: `jhash` of `length` bytes in `sreg`, `symhash` of the flow. */
+export interface HashExpression {
+  readonly type: 'hash';
+  readonly kind: 'jhash' | 'symhash';
+  readonly dreg: number;
+  readonly modulus: number;
+  readonly offset: number;
+  readonly sreg?: number;
+  readonly length?: number;
+  /** Chosen by the kernel when absent. */
+  readonly seed?: number;
+}
+
 export interface ImmediateExpression {
   readonly type: 'immediate';
   readonly dreg: number;
@@ -200,68 +282,6 @@ export interface FibExpression {
 /** NFTA_FIB_F_..., lowest bit first. */
 export const fibFlags = ['saddr', 'daddr', 'mark', 'iif', 'oif', 'present'] as const;
 export type FibFlag = (typeof fibFlags)[number];
-
-/** Counts start at zero when absent. */
-export interface CounterExpression {
-  readonly type: 'counter';
-  readonly packets?: bigint;
-  readonly bytes?: bigint;
-}
-
-/** At most `rate` per `unitSeconds` and `burst` at once; with `over` it matches what is beyond. */
-export interface LimitExpression {
-  readonly type: 'limit';
-  readonly rate: bigint;
-  readonly unitSeconds: bigint;
-  readonly burst: number;
-  readonly unit: 'packets' | 'bytes';
-  readonly over?: boolean;
-}
-
-/** To an nflog group, or without one to the kernel log. */
-export interface LogExpression {
-  readonly type: 'log';
-  readonly prefix?: string;
-  readonly group?: number;
-  readonly snapLength?: number;
-  readonly queueThreshold?: number;
-  /** Syslog level; 4 when absent. */
-  readonly level?: number;
-  readonly flags?: number;
-}
-
-export interface RejectExpression {
-  readonly type: 'reject';
-  readonly with: 'icmp' | 'tcp reset' | 'icmpx';
-  /** ICMP code, or for icmpx: 0 no route, 1 port, 2 host unreachable, 3 administratively prohibited. */
-  readonly code: number;
-}
-
-/** Register numbers of an address and port; `...Max` makes a range. */
-export interface NatExpression {
-  readonly type: 'nat';
-  readonly kind: 'snat' | 'dnat';
-  readonly family: 'ip' | 'ip6';
-  readonly addrMin?: number;
-  readonly addrMax?: number;
-  readonly protoMin?: number;
-  readonly protoMax?: number;
-  readonly flags: readonly NatFlag[];
-}
-
-export interface MasqExpression {
-  readonly type: 'masq';
-  readonly protoMin?: number;
-  readonly protoMax?: number;
-  readonly flags: readonly NatFlag[];
-}
-
-export interface RedirExpression {
-  readonly type: 'redir';
-  readonly protoMin?: number;
-  readonly protoMax?: number;
-  readonly flags: readonly NatFlag[];
-}
 
 /** An expression that no codec knows, with its NFTA_EXPR_DATA. It can be sent again as it came. */
 export interface UnknownExpression {

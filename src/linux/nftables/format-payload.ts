@@ -1,0 +1,48 @@
+import type { PayloadBase } from './expressions/types.ts';
+import { type FieldName, fieldOf, fields } from './fields.ts';
+import type { ValueKind } from './format-value.ts';
+import type { Family } from './types.ts';
+
+/** What is known of the packet where a field is loaded. */
+export interface PacketContext {
+  readonly l3proto: 'ip' | 'ip6' | 'arp' | undefined;
+  readonly l4proto: number | undefined;
+}
+
+export function l3protoOf(family: Family | undefined): PacketContext['l3proto'] {
+  return family === 'ip' || family === 'ip6' || family === 'arp' ? family : undefined;
+}
+
+export interface PayloadName {
+  /** Absent when no field is there: then the text is `@nh,96,32`. */
+  readonly field?: FieldName;
+  readonly text: string;
+  readonly kind: ValueKind;
+  /** Digits of the whole field, when only its first bytes are named. */
+  readonly fullDigits?: number;
+}
+
+/** Finds a field by its place. */
+export function payloadName(
+  place: { readonly base: PayloadBase; readonly offset: number; readonly length: number },
+  context: PacketContext,
+): PayloadName {
+  const { base, length, offset } = place;
+  for (const name of Object.keys(fields) as FieldName[]) {
+    const field = fieldOf(name);
+    if (!('base' in field) || field.base !== base || field.offset !== offset) {
+      continue;
+    }
+    const isAddress = field.kind === 'ipv4_addr' || field.kind === 'ipv6_addr';
+    const isPart = isAddress && length < field.length;
+    const l3proto = name.split(' ')[0];
+    const isOther =
+      base === 'network' && (context.l3proto === undefined ? l3proto === 'arp' : context.l3proto !== l3proto);
+    const lacksProtocol = field.l4proto !== undefined && field.l4proto !== context.l4proto;
+    if ((length === field.length || isPart) && !isOther && !lacksProtocol) {
+      return { field: name, text: name, kind: field.kind, ...(isPart ? { fullDigits: field.length * 2 } : {}) };
+    }
+  }
+  const header = { link: 'll', network: 'nh', transport: 'th', inner: 'ih' }[base];
+  return { text: `@${header},${offset * 8},${length * 8}`, kind: 'raw' };
+}
