@@ -136,7 +136,7 @@ export function deleteRuleRequest(spec: RuleSpec): NetlinkRequest {
     target: describeRule(spec),
     type: RTM_DELRULE,
     flags: 0,
-    encode: (writer) => encodeRule(writer, spec),
+    encode: (writer) => encodeRule(writer, spec.target === undefined ? spec : { action: 'goto', ...spec }),
   };
 }
 
