@@ -7,6 +7,7 @@ import { startDriftLoop, type DriftFinding, type DriftLoop } from './loop.ts';
 
 /** A machine of which a test breaks parts: facet -> steps that would put it back. */
 function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?: number } = {}) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const broken = new Map<FacetName, string[]>();
   const findings: DriftFinding[] = [];
   const looks: (readonly FacetName[])[] = [];
@@ -60,15 +61,20 @@ function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?:
     },
   });
   t.after(() => loop.close());
-  return { broken, errors, findings, looks, state, loop };
+  /** Until everything noticed is looked at and told. */
+  const settle = async (): Promise<void> => {
+    await loop.idle();
+    t.mock.timers.tick(50);
+  };
+  return { broken, errors, findings, looks, state, loop, settle };
 }
 
 test('what differs is put back and told once, with who did it', async (t) => {
-  const { broken, findings, loop, looks } = fakeMachine(t);
+  const { broken, findings, loop, looks, settle } = fakeMachine(t);
   broken.set('network', ['create TAP tap0']);
   loop.notice(['network'], { processId: 7, name: 'ip' });
   loop.notice(['network'], { processId: 7, name: 'ip' });
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 0);
   assert.deepEqual(looks, [['network']], 'notices that come together are one look, at the named facets only');
   assert.equal(findings.length, 1);
@@ -81,19 +87,49 @@ test('what differs is put back and told once, with who did it', async (t) => {
   );
 });
 
-test('a notice without a difference is nothing', async (t) => {
-  const { findings, loop } = fakeMachine(t);
+test('who did it is told also when the kernel names it a moment after the repair', async (t) => {
+  const { broken, findings, loop, settle, state } = fakeMachine(t);
+  broken.set('network', ['create TAP tap0']);
+  state.nowMs = 1000;
   loop.notice(['network']);
   await loop.idle();
+  assert.equal(broken.size, 0);
+  state.nowMs = 1010;
+  loop.notice(['network'], { processId: 7, name: 'ip' });
+  await settle();
+  assert.deepEqual(
+    findings.map((finding) => finding.kind === 'repaired' && finding.culprits),
+    [[{ processId: 7, name: 'ip' }]],
+  );
+});
+
+test('who changed something long before is not blamed', async (t) => {
+  const { broken, findings, loop, settle, state } = fakeMachine(t);
+  loop.notice(['network'], { processId: 7, name: 'ip' });
+  await settle();
+  state.nowMs = 5000;
+  broken.set('network', ['create TAP tap0']);
+  loop.notice(['network']);
+  await settle();
+  assert.deepEqual(
+    findings.map((finding) => finding.kind === 'repaired' && finding.culprits),
+    [[]],
+  );
+});
+
+test('a notice without a difference is nothing', async (t) => {
+  const { findings, loop, settle } = fakeMachine(t);
+  loop.notice(['network']);
+  await settle();
   assert.deepEqual(findings, []);
 });
 
 test('with policy report nothing is put back and each difference is told once', async (t) => {
-  const { broken, findings, loop } = fakeMachine(t, { policy: 'report' });
+  const { broken, findings, loop, settle } = fakeMachine(t, { policy: 'report' });
   broken.set('network', ['create TAP tap0']);
   for (let look = 0; look < 3; look++) {
     loop.notice(['network']);
-    await loop.idle();
+    await settle();
   }
   assert.deepEqual(
     findings.map(({ kind }) => kind),
@@ -102,35 +138,35 @@ test('with policy report nothing is put back and each difference is told once', 
   assert.equal(broken.size, 1);
   broken.set('network', ['create TAP tap0', 'load nftables table']);
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.equal(findings.length, 2, 'another difference is told');
   broken.clear();
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   broken.set('network', ['create TAP tap0']);
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.equal(findings.length, 3, 'the same difference after it was gone is told again');
 });
 
 test('with policy ignore nothing is looked at, and a change of the policy counts at once', async (t) => {
-  const { broken, looks, loop, state } = fakeMachine(t, { policy: 'ignore' });
+  const { broken, looks, loop, state, settle } = fakeMachine(t, { policy: 'ignore' });
   broken.set('network', ['create TAP tap0']);
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.deepEqual(looks, []);
   state.policy = 'repair';
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 0);
 });
 
 test('what nobody repairs by itself is told once and left, beside what is repaired', async (t) => {
-  const { broken, findings, loop } = fakeMachine(t);
+  const { broken, findings, loop, settle } = fakeMachine(t);
   broken.set('network', ['told: a card was taken away']);
   for (let look = 0; look < 2; look++) {
     loop.notice(['network']);
-    await loop.idle();
+    await settle();
   }
   assert.deepEqual(
     findings.map(({ kind }) => kind),
@@ -138,7 +174,7 @@ test('what nobody repairs by itself is told once and left, beside what is repair
   );
   broken.set('network', ['told: a card was taken away', 'create TAP tap0']);
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.deepEqual(
     findings.map(({ kind }) => kind),
     ['reported', 'repaired'],
@@ -146,13 +182,12 @@ test('what nobody repairs by itself is told once and left, beside what is repair
 });
 
 test('a fight is held back, reported, and goes on later', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { broken, findings, loop, state } = fakeMachine(t);
+  const { broken, findings, loop, state, settle } = fakeMachine(t);
   for (let round = 0; round < 5; round++) {
     state.nowMs += 10;
     broken.set('network', ['set link tap0: MTU 1500']);
     loop.notice(['network']);
-    await loop.idle();
+    await settle();
   }
   assert.deepEqual(
     findings.map((finding) => (finding.kind === 'repaired' ? finding.heldMs : -1)),
@@ -160,64 +195,62 @@ test('a fight is held back, reported, and goes on later', async (t) => {
   );
   broken.set('network', ['set link tap0: MTU 1500']);
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 1, 'held back');
   state.nowMs += 1001;
   t.mock.timers.tick(1001);
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 0, 'repaired when the hold is over');
 });
 
 test('a repair that fails is told once and tried again', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { broken, findings, loop, state } = fakeMachine(t);
+  const { broken, findings, loop, state, settle } = fakeMachine(t);
   state.problem = 'EPERM';
   broken.set('cgroup', ['set memory.max to 1']);
   loop.notice(['cgroup']);
-  await loop.idle();
+  await settle();
   t.mock.timers.tick(1000);
-  await loop.idle();
+  await settle();
   assert.deepEqual(
     findings.map((finding) => (finding.kind === 'failed' ? finding.problem : finding.kind)),
     ['EPERM'],
   );
   state.problem = '';
   t.mock.timers.tick(1000);
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 0);
 });
 
 test('a look that fails is taken again', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { broken, errors, findings, loop, state } = fakeMachine(t);
+  const { broken, errors, findings, loop, state, settle } = fakeMachine(t);
   state.blind = true;
   broken.set('network', ['create TAP tap0']);
   loop.notice(['network']);
-  await loop.idle();
+  await settle();
   assert.equal(errors.length, 1);
   state.blind = false;
   t.mock.timers.tick(1000);
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 0);
   assert.equal(findings.length, 1);
 });
 
 test('the resync finds what nobody told', async (t) => {
-  const { broken, findings, loop } = fakeMachine(t, { resyncMs: 5 });
+  const { broken, settle } = fakeMachine(t, { resyncMs: 5 });
   broken.set('cgroup', ['move process 9 back']);
   const endMs = Date.now() + 5000;
-  while (findings.length === 0 && Date.now() < endMs) {
+  while (broken.size > 0 && Date.now() < endMs) {
     await new Promise(setImmediate);
   }
-  await loop.idle();
+  await settle();
   assert.equal(broken.size, 0);
 });
 
 test('after close nothing is looked at', async (t) => {
-  const { broken, loop, looks } = fakeMachine(t);
+  const { broken, loop, looks, settle } = fakeMachine(t);
   broken.set('cgroup', ['x']);
   loop.close();
   loop.notice(['cgroup']);
-  await loop.idle();
+  await settle();
   assert.deepEqual(looks, []);
 });

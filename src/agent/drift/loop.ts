@@ -62,6 +62,8 @@ export interface DriftLoopOptions {
 
 const culpritsMax = 8;
 const retryMs = 1000;
+/** How long the kernel may take to name who made a change, before the change was noticed or after. */
+const culpritWindowMs = 50;
 
 export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   const { target, facets } = options;
@@ -71,7 +73,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   /** By facet: what was last told and not repaired, so that it is told once. */
   const told = new Map<FacetName, string>();
   const timers = new Set<NodeJS.Timeout>();
-  let culprits: Culprit[] = [];
+  let seen: { readonly culprit: Culprit; readonly atMs: number }[] = [];
   let noticedAtMs: number | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
@@ -85,10 +87,11 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     for (const facet of changed) {
       dirty.add(facet);
     }
-    if (culprit !== undefined && culprits.length < culpritsMax && !culprits.some((known) => isSame(known, culprit))) {
-      culprits.push(culprit);
+    const atMs = nowMs();
+    if (culprit !== undefined) {
+      seen = [...seen.filter((known) => !isSame(known.culprit, culprit)), { culprit, atMs }].slice(-culpritsMax);
     }
-    noticedAtMs ??= nowMs();
+    noticedAtMs ??= atMs;
     running ??= run().finally(() => {
       running = undefined;
     });
@@ -99,13 +102,11 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     await new Promise(setImmediate);
     while (dirty.size > 0) {
       const looked = facets.filter((facet) => dirty.has(facet));
-      const by = culprits;
       const sinceMs = noticedAtMs ?? nowMs();
       dirty.clear();
-      culprits = [];
       noticedAtMs = undefined;
       try {
-        await look(looked, by, sinceMs);
+        await look(looked, sinceMs);
       } catch (error) {
         options.onError(error);
         looked.forEach((facet) => noticeLater(facet, retryMs));
@@ -113,7 +114,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     }
   }
 
-  async function look(looked: readonly FacetName[], by: readonly Culprit[], sinceMs: number): Promise<void> {
+  async function look(looked: readonly FacetName[], sinceMs: number): Promise<void> {
     const policy = options.policy();
     if (policy === 'ignore') {
       return;
@@ -130,7 +131,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
       }
       const onlyTold = policy === 'report' ? plan.steps : plan.steps.filter(({ report }) => report === true);
       if (onlyTold.length > 0) {
-        tell({ kind: 'reported', plan: { ...plan, steps: onlyTold }, culprits: by });
+        tell({ kind: 'reported', plan: { ...plan, steps: onlyTold }, culprits: [] }, sinceMs);
       }
       if (onlyTold.length === plan.steps.length) {
         continue;
@@ -140,11 +141,11 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
         noticeLater(plan.facet, waitMs);
         continue;
       }
-      await repair(plan, by, sinceMs);
+      await repair(plan, sinceMs);
     }
   }
 
-  async function repair(plan: FacetPlan, by: readonly Culprit[], sinceMs: number): Promise<void> {
+  async function repair(plan: FacetPlan, sinceMs: number): Promise<void> {
     try {
       const done = await target.repair([plan.facet]);
       const repairedAtMs = nowMs();
@@ -152,28 +153,40 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
         const repaired = { ...entry, steps: entry.steps.filter(({ report }) => report !== true) };
         const holds = repaired.steps.map(({ what }) => flapping.repaired(stepKey(repaired, what), repairedAtMs));
         const tookMs = repairedAtMs - sinceMs;
-        options.onFinding({ kind: 'repaired', plan: repaired, culprits: by, tookMs, heldMs: Math.max(0, ...holds) });
+        give({ kind: 'repaired', plan: repaired, culprits: [], tookMs, heldMs: Math.max(0, ...holds) }, sinceMs);
       }
     } catch (error) {
-      tell({ kind: 'failed', plan, problem: errorMessage(error) });
+      tell({ kind: 'failed', plan, problem: errorMessage(error) }, sinceMs);
       noticeLater(plan.facet, retryMs);
     }
   }
 
   /** Once for each different plan of a facet. */
-  function tell(finding: DriftFinding): void {
+  function tell(finding: DriftFinding, sinceMs: number): void {
     const { plan } = finding;
     const text = JSON.stringify([finding.kind, plan.steps]);
     if (told.get(plan.facet) !== text) {
       told.set(plan.facet, text);
-      options.onFinding(finding);
+      give(finding, sinceMs);
     }
   }
 
+  /** A moment later: the message that names the culprit may come after the one that made us look. */
+  function give(finding: DriftFinding, sinceMs: number): void {
+    after(culpritWindowMs, () => {
+      const culprits = seen.filter(({ atMs }) => atMs >= sinceMs - culpritWindowMs).map(({ culprit }) => culprit);
+      options.onFinding(finding.kind === 'failed' ? finding : { ...finding, culprits });
+    });
+  }
+
   function noticeLater(facet: FacetName, waitMs: number): void {
+    after(waitMs, () => notice([facet]));
+  }
+
+  function after(waitMs: number, then: () => void): void {
     const timer = setTimeout(() => {
       timers.delete(timer);
-      notice([facet]);
+      then();
     }, waitMs);
     timers.add(timer.unref());
   }

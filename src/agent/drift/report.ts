@@ -17,26 +17,26 @@ export function describeFinding(finding: DriftFinding): Pick<EventInput, 'type' 
       return {
         type: 'Warning',
         reason: finding.heldMs === 0 ? 'DriftRepaired' : 'DriftFlapping',
-        message: `${facet} was changed${by(finding.culprits)}; put back within ${Math.max(1, Math.round(finding.tookMs))} ms: ${steps(finding.plan)}${held}`,
+        message: `${facet}: put back within ${Math.max(1, Math.round(finding.tookMs))} ms what ${who(finding.culprits)}: ${steps(finding.plan)}${held}`,
       };
     }
     case 'reported':
       return {
         type: 'Warning',
         reason: 'DriftFound',
-        message: `${facet} was changed${by(finding.culprits)} and is left so; to put it back: ${steps(finding.plan)}`,
+        message: `${facet}: left as it is what ${who(finding.culprits)}; to put it back: ${steps(finding.plan)}`,
       };
     case 'failed':
       return {
         type: 'Warning',
         reason: 'DriftRepairFailed',
-        message: `${facet} is not as it should be, and could not be put back (${steps(finding.plan)}): ${finding.problem}`,
+        message: `${facet}: could not put back what was changed (${steps(finding.plan)}): ${finding.problem}`,
       };
   }
 }
 
-function by(culprits: readonly Culprit[]): string {
-  return culprits.length === 0 ? '' : ` by ${culprits.map(formatCulprit).join(' or ')}`;
+function who(culprits: readonly Culprit[]): string {
+  return culprits.length === 0 ? 'was changed' : `${culprits.map(formatCulprit).join(' or ')} changed`;
 }
 
 function steps(plan: FacetPlan): string {
