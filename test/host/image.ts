@@ -1,6 +1,16 @@
 /** The image and the saved states: built once, found again by what they are made of. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage } from '../../src/base/errors.ts';
@@ -10,7 +20,16 @@ const run = promisify(execFile);
 
 const suite = 'trixie';
 const packages = [
-  ['linux-image-amd64', 'busybox-static', 'kmod', 'procps', 'util-linux', 'libstdc++6', 'libatomic1', 'ca-certificates'],
+  [
+    'linux-image-amd64',
+    'busybox-static',
+    'kmod',
+    'procps',
+    'util-linux',
+    'libstdc++6',
+    'libatomic1',
+    'ca-certificates',
+  ],
   ['iproute2', 'nftables', 'iputils-ping', 'ethtool', 'pciutils', 'numactl', 'e2fsprogs', 'xorriso'],
   ['libvirt-daemon', 'libvirt-daemon-driver-qemu', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils', 'ovmf'],
   ['runc', 'skopeo', 'kubernetes-client'],
@@ -86,11 +105,14 @@ export async function provideImage(
       throw new UnavailableError(`needs ${tool}, which is not on the PATH`);
     });
   }
-  const { stdout: targets } = await run('apt-get', ['indextargets', '--format', indexTargetFormat, 'Created-By: Packages']).catch(
-    (error: unknown) => {
-      throw new UnavailableError(`the package sources cannot be read: ${lastLine(error)}`);
-    },
-  );
+  const { stdout: targets } = await run('apt-get', [
+    'indextargets',
+    '--format',
+    indexTargetFormat,
+    'Created-By: Packages',
+  ]).catch((error: unknown) => {
+    throw new UnavailableError(`the package sources cannot be read: ${lastLine(error)}`);
+  });
   const mirror = findMirror(targets);
   if (mirror === undefined) {
     throw new UnavailableError('the package sources of this machine name no Debian archive: run apt-get update');
@@ -119,7 +141,9 @@ interface Build {
 async function build({ cache, directory, repository, mirror, say, signal }: Build): Promise<void> {
   const { bavail, bsize } = statfsSync(cache);
   if (bavail * bsize < neededBytes) {
-    throw new UnavailableError(`${cache} has less than ${neededBytes / 2 ** 30} GiB free; VMLET_TEST_HOST_DIR names another place`);
+    throw new UnavailableError(
+      `${cache} has less than ${neededBytes / 2 ** 30} GiB free; VMLET_TEST_HOST_DIR names another place`,
+    );
   }
   const started = Date.now();
   say('building the image (once; a minute or two)');

@@ -23,19 +23,26 @@ function groupMembers(group: number | undefined): readonly string[] {
   return readdirSync(`/sys/kernel/iommu_groups/${group}/devices`);
 }
 
-void test('every device is in an IOMMU group, and a card behind a root port shares it with bridges alone', { skip }, () => {
-  const devices = readPciDevices(roots);
-  assert.ok(devices.length > 5);
-  assert.deepEqual(
-    devices.filter(({ iommuGroup }) => iommuGroup === undefined),
-    [],
-  );
-  for (const driver of ['e1000e', 'igb']) {
-    const card = findByDriver(driver);
-    const others = groupMembers(card.iommuGroup).filter((address) => address !== card.address);
-    assert.ok(others.every((address) => isBridge(getPciDevice(roots, address))), `${driver} with ${others.join(' ')}`);
-  }
-});
+void test(
+  'every device is in an IOMMU group, and a card behind a root port shares it with bridges alone',
+  { skip },
+  () => {
+    const devices = readPciDevices(roots);
+    assert.ok(devices.length > 5);
+    assert.deepEqual(
+      devices.filter(({ iommuGroup }) => iommuGroup === undefined),
+      [],
+    );
+    for (const driver of ['e1000e', 'igb']) {
+      const card = findByDriver(driver);
+      const others = groupMembers(card.iommuGroup).filter((address) => address !== card.address);
+      assert.ok(
+        others.every((address) => isBridge(getPciDevice(roots, address))),
+        `${driver} with ${others.join(' ')}`,
+      );
+    }
+  },
+);
 
 void test('an e1000e on vfio-pci has the node of its group, and comes back as a network card', { skip }, async () => {
   const card = findByDriver('e1000e');

@@ -41,7 +41,11 @@ export interface Machine {
 }
 
 /** QEMU of the tree, through the tree's own loader and libraries: this machine's packages stay as they are. */
-export function qemuCommand(image: string): { readonly command: string; readonly words: readonly string[]; readonly modules: string } {
+export function qemuCommand(image: string): {
+  readonly command: string;
+  readonly words: readonly string[];
+  readonly modules: string;
+} {
   const tree = join(image, 'tree');
   const libraries = join(tree, 'usr/lib/x86_64-linux-gnu');
   const loader = readdirSync(libraries).includes('ld-linux-x86-64.so.2')

@@ -22,7 +22,9 @@ function showOutcome({ type, file, name, detail, durationMs }: TestOutcome): voi
   if (type === 'pass') {
     say(`${time}  ${file}: ${name}`);
   } else {
-    say(`${time}  ${type === 'fail' ? 'FAIL' : 'skipped'} ${file}: ${name}\n${detail.replaceAll(/^(?=.)/gm, '            ')}`);
+    say(
+      `${time}  ${type === 'fail' ? 'FAIL' : 'skipped'} ${file}: ${name}\n${detail.replaceAll(/^(?=.)/gm, '            ')}`,
+    );
   }
 }
 
@@ -49,7 +51,17 @@ async function main(words: readonly string[], signal: AbortSignal): Promise<numb
       results.push({ profile: profile.name, outcomes: [], problems: [], skipped: error.message });
       continue;
     }
-    const run = { profile, files, image, repository, stateDirectory, keep: wanted.keep, signal, say, onOutcome: showOutcome };
+    const run = {
+      profile,
+      files,
+      image,
+      repository,
+      stateDirectory,
+      keep: wanted.keep,
+      signal,
+      say,
+      onOutcome: showOutcome,
+    };
     const result = await runProfile(run);
     result.problems.forEach((problem) => say(`FAIL profile ${profile.name}: ${problem}`));
     results.push(result);

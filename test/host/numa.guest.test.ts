@@ -37,7 +37,10 @@ void test('a cpuset of node 1 holds a process to its CPUs, and its memory to its
     assert.match(seen, /^Mems_allowed_list:\s+1$/m);
     // Anonymous pages, which are the process's own: code may have been in the page cache of node 0.
     const own = seen.split('\n').filter((line) => / (heap|stack)( |$)/.test(line));
-    assert.ok(own.some((line) => / N1=[1-9]/.test(line)), own.join('\n'));
+    assert.ok(
+      own.some((line) => / N1=[1-9]/.test(line)),
+      own.join('\n'),
+    );
     assert.ok(!own.some((line) => / N0=[1-9]/.test(line)), own.join('\n'));
   } finally {
     await removeCgroup(tree, 'pinned');
@@ -49,7 +52,9 @@ void test('2 MiB pages of node 1 are given to who is pinned there', { skip }, as
   const roots = hostRoots();
   const pageBytes = 2n << 20n;
   const free = (): (number | undefined)[] =>
-    [0, 1].map((node) => readHugePages(roots).nodePools.find((pool) => pool.pageBytes === pageBytes && pool.node === node)?.free);
+    [0, 1].map(
+      (node) => readHugePages(roots).nodePools.find((pool) => pool.pageBytes === pageBytes && pool.node === node)?.free,
+    );
   const file = `/dev/hugepages/vmlet-guest-${process.pid}`;
   try {
     const outcome = await setHugePages(roots, { pageBytes, node: 1, pages: 4 });

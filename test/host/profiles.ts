@@ -44,10 +44,7 @@ export const profiles: readonly Profile[] = [
     ].flat(),
     kernelArguments: [],
     saved: true,
-    files: [
-      'src/linux/{numa,hugepages,cgroup,process}/**/*.kernel.test.ts',
-      'test/host/numa.guest.test.ts',
-    ],
+    files: ['src/linux/{numa,hugepages,cgroup,process}/**/*.kernel.test.ts', 'test/host/numa.guest.test.ts'],
     ...times,
   },
   {

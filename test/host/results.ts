@@ -37,8 +37,11 @@ export function explainExit(
   options: { readonly ended: boolean; readonly failures: number; readonly lastFile: string | undefined },
 ): string | undefined {
   if (!options.ended) {
-    const place = options.lastFile === undefined ? 'before the first test ended' : `after a test of ${options.lastFile}`;
+    const place =
+      options.lastFile === undefined ? 'before the first test ended' : `after a test of ${options.lastFile}`;
     return `the test process in the guest ended with ${code} ${place}, and the tests behind it were not run`;
   }
-  return code !== 0 && options.failures === 0 ? `every test passed, yet the guest's command ended with ${code}` : undefined;
+  return code !== 0 && options.failures === 0
+    ? `every test passed, yet the guest's command ended with ${code}`
+    : undefined;
 }

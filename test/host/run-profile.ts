@@ -130,7 +130,15 @@ function seconds(sinceMs: number): string {
 
 /** Everything but what is particular to one run: a saved state fits these and no other. */
 function machineArguments(profile: Profile, image: string): readonly string[] {
-  const kernel = ['console=ttyS0', 'quiet', 'mitigations=off', 'nokaslr', 'tsc=reliable', 'panic=-1', ...profile.kernelArguments];
+  const kernel = [
+    'console=ttyS0',
+    'quiet',
+    'mitigations=off',
+    'nokaslr',
+    'tsc=reliable',
+    'panic=-1',
+    ...profile.kernelArguments,
+  ];
   return [
     ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-sandbox', 'off'],
     // Several threads make the kernel trip over its own patching of static keys.
@@ -145,10 +153,12 @@ function machineArguments(profile: Profile, image: string): readonly string[] {
 }
 
 function shareArguments(share: string, repository: string): readonly string[] {
-  return Object.entries({ share, repository }).flatMap(([tag, path]) => [
-    ['-fsdev', `local,id=${tag},path=${path},security_model=none,readonly=on,multidevs=remap`],
-    ['-device', `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`],
-  ].flat());
+  return Object.entries({ share, repository }).flatMap(([tag, path]) =>
+    [
+      ['-fsdev', `local,id=${tag},path=${path},security_model=none,readonly=on,multidevs=remap`],
+      ['-device', `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`],
+    ].flat(),
+  );
 }
 
 /** Lines of the control port as events, with somebody waiting for one kind of them. */
