@@ -27,8 +27,11 @@ export interface Facet<Facts, Spec, Observed, Op> {
   readonly name: FacetName;
   /** The facets whose specs its own is made from; they stand before it in the table. */
   readonly needs: readonly FacetName[];
-  /** What of the sandbox and the host the spec depends on, such as the address that the pod's NIC was given. Reads only. */
-  facts(place: MachinePlace): Facts | Promise<Facts>;
+  /**
+   * What of the sandbox and the host the spec depends on, such as the address that the pod's NIC was given. Reads only.
+   * `before` holds the specs of `needs`.
+   */
+  facts(place: MachinePlace, before: Partial<MachineSpec>): Facts | Promise<Facts>;
   /** The same before there is a sandbox: for `explain`, with stand-ins where only the start will tell. Pure. */
   assume(input: MachineInput, host: HostFacts): Facts;
   /**

@@ -21,7 +21,7 @@ export interface FacetOps {
 export async function compileMachine(place: MachinePlace, names?: readonly FacetName[]): Promise<Partial<MachineSpec>> {
   const spec: Record<string, unknown> = {};
   for (const facet of withNeeds(names)) {
-    spec[facet.name] = facet.compile(place, await facet.facts(place), spec);
+    spec[facet.name] = facet.compile(place, await facet.facts(place, spec), spec);
   }
   return spec;
 }

@@ -141,13 +141,20 @@ function decideByDomain(snapshot: MachineSnapshot, domain: DomainObservation): M
   }
 }
 
+/**
+ * Not there yet; or defined but not started (the agent died between the two), a start that failed, or one that the daemon
+ * did not live to finish (VIR_DOMAIN_SHUTOFF_DAEMON: ended when found again). Any other end was the guest's.
+ */
+export function isStartable(domain: DomainObservation): boolean {
+  return (
+    domain.state === 'absent' || (domain.state === 'shutoff' && ['unknown', 'failed', 'daemon'].includes(domain.reason))
+  );
+}
+
 function decideAfterEnd(snapshot: MachineSnapshot, domain: DomainObservation): MachineDecision {
   const { vmi } = snapshot;
   const deleting = vmi.metadata.deletionTimestamp !== undefined;
-  // Defined but not started (the agent died between the two), a start that failed, or one that the daemon did not live to
-  // finish (VIR_DOMAIN_SHUTOFF_DAEMON: ended when found again): start again.
-  const startable = domain.state === 'shutoff' && ['unknown', 'failed', 'daemon'].includes(domain.reason);
-  if (startable && vmi.status?.phase !== 'Running') {
+  if (isStartable(domain) && vmi.status?.phase !== 'Running') {
     return deleting ? { action: neverStarted() } : { action: { kind: 'start' } };
   }
   return { action: endOf(vmi, domain) };

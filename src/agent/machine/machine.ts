@@ -7,11 +7,7 @@ import { withDeadline } from '../../base/deadline.ts';
 import { VmletError, errorCode, errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DomainRef } from '../../libvirt/domain/domain-ref.ts';
-import {
-  VIR_DOMAIN_DESTROY_GRACEFUL,
-  VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
-  VIR_DOMAIN_START_PAUSED,
-} from '../../libvirt/domain/flags.ts';
+import { VIR_DOMAIN_DESTROY_GRACEFUL, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN } from '../../libvirt/domain/flags.ts';
 import { connectUnixBeneath } from '../../linux/socket/unix.ts';
 import type { Pod } from '../../apimachinery/core.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
@@ -30,15 +26,16 @@ import {
   planMachine,
   showPlan,
 } from '../facets/machine-loop.ts';
+import type { FacetName } from '../facets/machine-spec.ts';
+import { emulatorPath } from '../facets/domain/emulator.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
 import { watchMachineDrift } from '../drift/machine-drift.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
-import { emulatorPath, prepareMachine } from './prepare.ts';
 
-/** Starting QEMU pulls in firmware and devices; far longer than any healthy start takes. */
-const createTimeoutMs = 120_000;
+/** What a start makes; the others are of a guest that runs. */
+const startFacets: readonly FacetName[] = ['cgroup', 'network', 'files', 'domain'];
 /** A look takes a millisecond; a host that is busy starting many guests makes it some hundred. */
 const lookPatienceMs = 2000;
 
@@ -167,6 +164,11 @@ export class Machine {
     return showPlan(planMachine(spec, await observeMachine(place, spec, names)));
   }
 
+  /** The plan for the VM as it was last served; empty before that. */
+  async pending(): Promise<readonly FacetPlan[]> {
+    return this.#current === undefined ? [] : this.plan(this.#current.vmi, this.#current.pod);
+  }
+
   /** Takes the steps that `plan` tells for these facets, and gives what was done. Steps that only report are not taken. */
   async repair(vmi: VirtualMachineInstance, pod: Pod, facets: readonly string[]): Promise<readonly FacetPlan[]> {
     const names = facetNames(facets);
@@ -237,33 +239,23 @@ export class Machine {
     });
   }
 
-  /** Prepares everything and starts the guest. */
+  /** Makes everything as it must be and starts the guest. A start that was cut off is finished by another. */
   async start(vmi: VirtualMachineInstance, pod: Pod, signal: AbortSignal): Promise<void> {
-    const link = this.#requireLink();
-    const { context } = this;
+    const place = this.#place(vmi, pod, signal);
+    const { context, link } = place;
     // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
     void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
-    const network = await this.#ensureNetwork(this.#place(vmi, pod, signal));
+    const spec = await compileMachine(place, startFacets);
+    await ensureMachine(place, spec, ['cgroup', 'network']);
+    const { network } = spec;
+    assert(network !== undefined, 'no network was compiled');
+    this.#network = network;
     this.#serveAddresses(vmi, network);
     context.step(vmi, 'network up');
     context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });
-    const xml = await prepareMachine({ context, podUid: this.#podUid, vmi, link, network });
+    await ensureMachine(place, spec, ['files']);
     context.step(vmi, 'disks ready');
-    const domain = await link.connection.defineDomain(xml, 0, { signal });
-    context.step(vmi, 'domain defined');
-    await link.connection.createDomain(domain, vmi.spec.startStrategy === 'Paused' ? VIR_DOMAIN_START_PAUSED : 0, {
-      signal,
-      timeoutMs: createTimeoutMs,
-    });
-    context.step(vmi, 'domain started');
-  }
-
-  async #ensureNetwork(place: MachinePlace): Promise<NetworkSpec> {
-    const { network } = await compileMachine(place, ['network']);
-    assert(network !== undefined, 'no network was compiled');
-    await ensureMachine(place, { network }, ['network']);
-    this.#network = network;
-    return network;
+    await ensureMachine(place, spec, ['domain']);
   }
 
   async shutdown(vmi: VirtualMachineInstance): Promise<void> {

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { VmletError, errorCode } from '../../base/errors.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { chownFd, ensureDirectoryAt, linkNewFileAt, openUnnamedFile } from '../../linux/path/directory.ts';
-import { openDirectory, openPathBeneath } from '../../linux/path/openat2.ts';
+import { openDirectory, openDirectoryBeneath, openPathBeneath } from '../../linux/path/openat2.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -67,6 +67,22 @@ function isFinished(directory: Fd, name: string): boolean {
       throw new VmletError('UnexpectedFile', `${found.label} is not a regular file; remove it by hand`);
     }
     return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Whether the file is there, finished as all that `prepareFile` makes. Changes nothing; refuses what is no regular file. */
+export function isPrepared(place: VolumePlace): boolean {
+  const parts = place.path.split('/');
+  const name = parts.pop() ?? '';
+  try {
+    using volume = openDirectory(place.volumeDirectory);
+    using directory = parts.length === 0 ? volume : openDirectoryBeneath(volume, parts.join('/'));
+    return isFinished(directory, name);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') {
       return false;

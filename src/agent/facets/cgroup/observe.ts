@@ -63,6 +63,11 @@ export function observeCgroup(spec: CgroupSpec, initPid: number): CgroupObserved
   };
 }
 
+/** CPUs that the sandbox may use, as a list of the kernel; undefined without a cpuset controller. */
+export function readEffectiveCpus(places: readonly CgroupPlace[]): string | undefined {
+  return readCgroupValues(cgroupOf(places)).cpusetEffective;
+}
+
 function cgroupOf(places: readonly CgroupPlace[]): Cgroup {
   return {
     path: places[0]?.path ?? '',

@@ -2,7 +2,8 @@
 import { unreachable } from '../../../base/assert.ts';
 import { errorCode } from '../../../base/errors.ts';
 import { inNetworkNamespace } from '../../../linux/namespace/namespace.ts';
-import { commitBatch, createTableRequests, deleteTableRequest } from '../../../linux/nftables/batch.ts';
+import { commitBatch } from '../../../linux/nftables/batch.ts';
+import { createTableRequests, deleteTableRequest } from '../../../linux/nftables/requests.ts';
 import type { NetlinkSocket } from '../../../linux/netlink/socket.ts';
 import { deleteAddress, replaceAddress } from '../../../linux/rtnetlink/addresses/addresses.ts';
 import {

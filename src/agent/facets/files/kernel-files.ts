@@ -1,10 +1,10 @@
 /** Whether the files of `kernelBoot` are in their image, looked up as QEMU will. */
-import { VmletError, errorCode } from '../../base/errors.ts';
-import type { Fd } from '../../linux/fd/fd.ts';
-import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../linux/path/constants.ts';
-import { fdPath, openat2 } from '../../linux/path/openat2.ts';
-import type { KernelBootContainer } from '../../vm/kinds/virtualmachineinstance/domain-types.ts';
-import { kernelBootMount } from '../../vm/launcher/names.ts';
+import { VmletError, errorCode } from '../../../base/errors.ts';
+import type { Fd } from '../../../linux/fd/fd.ts';
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../../linux/path/constants.ts';
+import { fdPath, openat2 } from '../../../linux/path/openat2.ts';
+import type { KernelBootContainer } from '../../../vm/kinds/virtualmachineinstance/domain-types.ts';
+import { kernelBootMount } from '../../../vm/launcher/names.ts';
 import { statSync } from 'node:fs';
 
 const fields = ['kernelPath', 'initrdPath'] as const;
