@@ -54,6 +54,10 @@ export async function inspectMachine(
     disks: live.disks.map(
       (disk) => `${disk.target} ${disk.alias} ${disk.bus} ${disk.source ?? ''}${disk.readonly ? ' (read-only)' : ''}`,
     ),
+    plan: (await machine.pending()).map(({ facet, steps }) => ({
+      facet,
+      steps: steps.map(({ what, why, report }) => ({ what, why, ...(report === undefined ? {} : { report }) })),
+    })),
     logs: {
       serial: machine.console.scrollback().toString('latin1'),
       ...(qemuLog === undefined ? {} : { qemu: qemuLog }),

@@ -25,6 +25,11 @@ export interface Inspection {
   };
   readonly leases: readonly string[];
   readonly disks: readonly string[];
+  /** What the node would do now to bring the VM's parts to what they must be; nodes of older versions do not tell. */
+  readonly plan?: readonly {
+    readonly facet: string;
+    readonly steps: readonly { readonly what: string; readonly why: string; readonly report?: true }[];
+  }[];
   readonly logs: { readonly serial?: string; readonly qemu?: string };
 }
 

@@ -41,6 +41,7 @@ export function layOut(inspection: Inspection, expected?: Expected): Section[] {
     ...nftablesSections(network.nftables),
     { title: 'addresses taken by the guest', rows: plain(inspection.leases) },
     { title: 'disks', rows: diskRows(inspection.disks, expected) },
+    { title: 'to be put back', rows: planRows(inspection.plan ?? []) },
   ].filter(({ rows }) => rows.length > 0);
 }
 
@@ -50,6 +51,13 @@ export function findDrift(sections: readonly Section[]): Drift[] {
     rows.flatMap(({ label, seen, should }) =>
       should === undefined || should.isMet ? [] : [{ section: title, what: label, seen, shouldBe: should.be }],
     ),
+  );
+}
+
+/** Each step that is left is something that is not as it should be. */
+function planRows(plan: NonNullable<Inspection['plan']>): Row[] {
+  return plan.flatMap(({ facet, steps }) =>
+    steps.map(({ what, why }) => ({ label: facet, seen: what, should: { be: `no step: ${why}`, isMet: false } })),
   );
 }
 
