@@ -27,7 +27,6 @@ import {
   NFTA_SET_ELEM_USERDATA,
 } from './constants.ts';
 import { decodeValue, decodeVerdict, encodeValue, encodeVerdict, needValue } from './data.ts';
-import type { StatefulExpression } from './expressions/action-types.ts';
 import { needAttribute } from './expressions/codec.ts';
 import { decodeStatefulList, encodeStatefulList } from './expressions/stateful.ts';
 import { NFGENMSG_SIZE } from './header.ts';
@@ -91,12 +90,14 @@ function after(key: string): string | undefined {
   return next.length > key.length ? undefined : next;
 }
 
-/** Puts starts and ends together again; sorted by key. */
+/** Puts starts and ends together again; sorted by key, the one for all other keys last. */
 export function fromRawElements(set: SetShape, raw: readonly RawElement[]): SetElement[] {
   if (!isInterval(set) || set.key.length > 1) {
-    return raw.map(withoutMark).sort(byKey);
+    return raw
+      .map(withoutMark)
+      .sort((a, b) => Number(a.catchall ?? false) - Number(b.catchall ?? false) || byKey(a, b));
   }
-  const elements: SetElement[] = raw.filter(({ catchall }) => catchall === true).map(withoutMark);
+  const elements: SetElement[] = [];
   let open: SetElement | undefined;
   const close = (endKey: string | undefined): void => {
     if (open !== undefined) {
@@ -116,7 +117,7 @@ export function fromRawElements(set: SetShape, raw: readonly RawElement[]): SetE
     }
   }
   close(undefined);
-  return elements;
+  return [...elements, ...raw.filter(({ catchall }) => catchall === true).map(withoutMark)];
 }
 
 function withoutMark(raw: RawElement): SetElement {

@@ -6,7 +6,7 @@ export type FieldName = keyof typeof fields;
 
 export type Field = {
   /** How values are written and read. */
-  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto' | 'iiftype' | 'arp_op';
+  readonly kind: SetTypeName | 'uint' | 'ethertype' | 'nfproto' | 'iiftype' | 'arp_op' | 'tcp_flag';
 } & (
   | { readonly meta: MetaKey }
   | { readonly ct: 'state' | 'status' | 'mark' }
@@ -60,14 +60,15 @@ export const fields = {
   'arp daddr ip': { kind: 'ipv4_addr', base: 'network', offset: 24, length: 4 },
   'tcp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_TCP },
   'tcp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_TCP },
+  'tcp flags': { kind: 'tcp_flag', base: 'transport', offset: 13, length: 1, l4proto: IPPROTO_TCP },
   'udp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_UDP },
   'udp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_UDP },
   'sctp sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2, l4proto: IPPROTO_SCTP },
   'sctp dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2, l4proto: IPPROTO_SCTP },
   'th sport': { kind: 'inet_service', base: 'transport', offset: 0, length: 2 },
   'th dport': { kind: 'inet_service', base: 'transport', offset: 2, length: 2 },
-  'icmp type': { kind: 'uint', base: 'transport', offset: 0, length: 1, l4proto: IPPROTO_ICMP },
-  'icmpv6 type': { kind: 'uint', base: 'transport', offset: 0, length: 1, l4proto: IPPROTO_ICMPV6 },
+  'icmp type': { kind: 'icmp_type', base: 'transport', offset: 0, length: 1, l4proto: IPPROTO_ICMP },
+  'icmpv6 type': { kind: 'icmpv6_type', base: 'transport', offset: 0, length: 1, l4proto: IPPROTO_ICMPV6 },
 } as const satisfies Readonly<Record<string, Field>>;
 
 export function fieldOf(name: FieldName): Field {

@@ -1,10 +1,10 @@
 import type { NatFlag } from './expressions/nat-flags.ts';
 import type { LogExpression, ObjectKind, RejectExpression } from './expressions/action-types.ts';
-import type { Expression } from './expressions/types.ts';
-import { describeSet, formatKey, formatValue, type Operand } from './format-value.ts';
-import { l3protoOf, payloadName } from './format-payload.ts';
+import type { Expression, MetaKey } from './expressions/types.ts';
+import { describeSet, formatKey, formatValue, type Operand, type ValueKind } from './format-value.ts';
+import { type PacketContext, payloadName } from './format-payload.ts';
 import { formatDuration, formatState } from './format-state.ts';
-import type { Family, Table } from './types.ts';
+import type { Table } from './types.ts';
 
 export type Action = Exclude<
   Expression,
@@ -59,7 +59,22 @@ export interface ActionContext {
   readonly use: Use;
   /** Text of the key that was loaded for a set. */
   readonly useKey: (register: number) => string;
+  readonly packet: PacketContext;
   readonly table: Table | undefined;
+}
+
+/** How values of a key of `meta` are written, where no field says it. */
+export function metaKind(key: MetaKey): ValueKind {
+  switch (key) {
+    case 'mark':
+      return 'mark';
+    case 'priority':
+      return 'class id';
+    case 'pkttype':
+      return 'packet type';
+    default:
+      return 'host uint';
+  }
 }
 
 /** Text of what a rule does. */
@@ -68,14 +83,14 @@ export function formatAction(action: Action, context: ActionContext): string {
   const family = table?.family;
   switch (action.type) {
     case 'meta set':
-      return `meta ${action.key} set ${operandText(use(action.sreg), action.key === 'mark' ? 'mark' : 'host uint')}`;
+      return `meta ${action.key} set ${operandText(use(action.sreg), metaKind(action.key))}`;
     case 'ct set': {
       const direction = action.direction === undefined ? '' : `${action.direction} `;
       const kind = action.key === 'mark' ? 'mark' : 'host uint';
       return `ct ${direction}${action.key} set ${operandText(use(action.sreg), kind)}`;
     }
     case 'payload set': {
-      const { kind, text } = payloadName(action, { l4proto: undefined, l3proto: l3protoOf(family) });
+      const { kind, text } = payloadName(action, context.packet);
       return `${text} set ${operandText(use(action.sreg), kind)}`;
     }
     case 'counter':
@@ -88,7 +103,7 @@ export function formatAction(action: Action, context: ActionContext): string {
     case 'log':
       return formatLog(action);
     case 'reject':
-      return formatReject(action, family);
+      return formatReject(action, context.packet);
     case 'nat': {
       const implied = family === 'ip' || family === 'ip6';
       const kind = action.family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
@@ -181,8 +196,8 @@ function formatLog(log: LogExpression): string {
     log.group === undefined ? '' : `group ${log.group}`,
     log.snapLength === undefined ? '' : `snaplen ${log.snapLength}`,
     log.queueThreshold === undefined ? '' : `queue-threshold ${log.queueThreshold}`,
-    (log.flags ?? 0) === 0 ? '' : formatLogFlags(log.flags ?? 0),
     log.level === undefined ? '' : `level ${logLevels[log.level] ?? log.level}`,
+    (log.flags ?? 0) === 0 ? '' : formatLogFlags(log.flags ?? 0),
   ];
   return ['log', ...parts.filter((part) => part !== '')].join(' ');
 }
@@ -198,10 +213,10 @@ function formatLogFlags(flags: number): string {
   return [...(tcp.length === 0 ? [] : [`flags tcp ${tcp.join(',')}`]), ...others, ...ether].join(' ');
 }
 
-function formatReject(reject: RejectExpression, family: Family | undefined): string {
+function formatReject(reject: RejectExpression, packet: PacketContext): string {
   if (reject.with === 'tcp reset') {
     return 'reject with tcp reset';
   }
-  const protocol = reject.with === 'icmp' && family === 'ip6' ? 'icmpv6' : reject.with;
+  const protocol = reject.with === 'icmp' && packet.l3proto === 'ip6' ? 'icmpv6' : reject.with;
   return `reject with ${protocol} ${rejectCodes[protocol]?.get(reject.code) ?? reject.code}`;
 }

@@ -18,16 +18,40 @@ export interface PayloadName {
   readonly field?: FieldName;
   readonly text: string;
   readonly kind: ValueKind;
+  readonly digits?: number;
   /** Digits of the whole field, when only its first bytes are named. */
   readonly fullDigits?: number;
 }
 
 /** Finds a field by its place. */
-export function payloadName(
-  place: { readonly base: PayloadBase; readonly offset: number; readonly length: number },
-  context: PacketContext,
-): PayloadName {
+export function payloadName(place: PayloadPlace, context: PacketContext): PayloadName {
   const { base, length, offset } = place;
+  const header = { link: 'll', network: 'nh', transport: 'th', inner: 'ih' }[base];
+  return findPayload(place, context) ?? { text: `@${header},${offset * 8},${length * 8}`, kind: 'raw' };
+}
+
+/** nft loads two neighbouring fields at once; undefined when the bytes are not two fields. */
+export function payloadParts(place: PayloadPlace, context: PacketContext): readonly PayloadName[] | undefined {
+  for (let length = 1; length < place.length; length++) {
+    const first = findPayload({ ...place, length }, context);
+    const second = findPayload(
+      { base: place.base, offset: place.offset + length, length: place.length - length },
+      context,
+    );
+    if (first !== undefined && second !== undefined && first.fullDigits === undefined) {
+      return [{ ...first, digits: length * 2 }, second];
+    }
+  }
+  return undefined;
+}
+
+export interface PayloadPlace {
+  readonly base: PayloadBase;
+  readonly offset: number;
+  readonly length: number;
+}
+
+function findPayload({ base, length, offset }: PayloadPlace, context: PacketContext): PayloadName | undefined {
   for (const name of Object.keys(fields) as FieldName[]) {
     const field = fieldOf(name);
     if (!('base' in field) || field.base !== base || field.offset !== offset) {
@@ -43,6 +67,5 @@ export function payloadName(
       return { field: name, text: name, kind: field.kind, ...(isPart ? { fullDigits: field.length * 2 } : {}) };
     }
   }
-  const header = { link: 'll', network: 'nh', transport: 'th', inner: 'ih' }[base];
-  return { text: `@${header},${offset * 8},${length * 8}`, kind: 'raw' };
+  return undefined;
 }

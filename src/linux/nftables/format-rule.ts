@@ -5,9 +5,9 @@
  */
 import type { BitwiseExpression, CmpExpression, Expression, PayloadExpression } from './expressions/types.ts';
 import { type FieldName, fieldOf, fields } from './fields.ts';
-import { type ActionContext, formatAction } from './format-action.ts';
-import { l3protoOf, type PacketContext, payloadName } from './format-payload.ts';
-import { describeSet, formatPrefix, formatValue, formatVerdict, type Operand } from './format-value.ts';
+import { type ActionContext, formatAction, metaKind } from './format-action.ts';
+import { l3protoOf, type PacketContext, payloadName, payloadParts } from './format-payload.ts';
+import { describeSet, formatPrefix, formatValue, formatVerdict, type Operand, type ValueKind } from './format-value.ts';
 import type { Rule, Table } from './types.ts';
 
 interface State {
@@ -17,8 +17,8 @@ interface State {
   loaded: Operand[];
   l4proto: number | undefined;
   l3proto: PacketContext['l3proto'];
-  /** Index in `words` of a test that the next field may imply, and the value tested. */
-  implied: { readonly at: number; readonly field: ImpliedField; readonly value: string } | undefined;
+  /** Tests that a later field may imply: index in `words` and the value tested. */
+  readonly implied: Map<ImpliedField, { readonly at: number; readonly value: string }>;
   readonly table: Table | undefined;
 }
 
@@ -33,7 +33,7 @@ export function formatRule(rule: Rule, table?: Table): string {
     loaded: [],
     l4proto: undefined,
     l3proto: l3protoOf(table?.family),
-    implied: undefined,
+    implied: new Map(),
     table,
   };
   rule.expressions.forEach((expression, index) => {
@@ -45,6 +45,21 @@ export function formatRule(rule: Rule, table?: Table): string {
   return state.words.filter((word) => word !== '').join(' ');
 }
 
+const ctKinds: Readonly<Record<string, ValueKind>> = {
+  state: 'ct_state',
+  status: 'ct status',
+  mark: 'mark',
+  direction: 'ct direction',
+  protocol: 'inet_proto',
+  l3proto: 'nfproto',
+  'proto-src': 'inet_service',
+  'proto-dst': 'inet_service',
+  'ip saddr': 'ipv4_addr',
+  'ip daddr': 'ipv4_addr',
+  'ip6 saddr': 'ipv6_addr',
+  'ip6 daddr': 'ipv6_addr',
+};
+
 function formatExpression(
   state: State,
   expression: Expression,
@@ -54,18 +69,22 @@ function formatExpression(
   switch (expression.type) {
     case 'meta': {
       const name = Object.entries(fields).find(([, field]) => 'meta' in field && field.meta === expression.key)?.[0];
-      const kind = name === undefined ? 'raw' : fieldOf(name as FieldName).kind;
+      const known = name === undefined ? metaKind(expression.key) : fieldOf(name as FieldName).kind;
+      const kind = expression.key === 'iif' || expression.key === 'oif' ? 'iface_index' : known;
       const short = ['iifname', 'oifname', 'iif', 'oif'].includes(String(expression.key));
       return load(state, expression.dreg, { text: short ? String(expression.key) : `meta ${expression.key}`, kind });
     }
     case 'ct': {
-      const kind = expression.key === 'state' ? 'ct_state' : expression.key === 'status' ? 'ct status' : 'mark';
+      const kind = ctKinds[expression.key] ?? 'host uint';
       const direction = expression.direction === undefined ? '' : `${expression.direction} `;
       return load(state, expression.dreg, { text: `ct ${direction}${expression.key}`, kind });
     }
     case 'fib': {
-      const kind = expression.result === 'type' ? 'fib type' : expression.result === 'oifname' ? 'ifname' : 'raw';
-      return load(state, expression.dreg, { text: `fib ${expression.flags.join(' . ')} ${expression.result}`, kind });
+      const isPresence = expression.flags.includes('present');
+      const kinds = { type: 'fib type', oifname: 'ifname', oif: 'iface_index' } as const;
+      const kind = isPresence ? 'fib present' : kinds[expression.result];
+      const flags = expression.flags.filter((flag) => flag !== 'present').join(' . ');
+      return load(state, expression.dreg, { text: `fib ${flags} ${expression.result}`, kind });
     }
     case 'payload':
       return load(state, expression.dreg, payloadOperand(state, expression));
@@ -74,9 +93,11 @@ function formatExpression(
       return;
     case 'bitwise':
       return mask(state, expression);
-    case 'byteorder':
-      state.registers.set(expression.dreg, use(state, expression.sreg));
-      return;
+    case 'byteorder': {
+      const operand = use(state, expression.sreg);
+      const isHost = operand.kind === 'host uint' || operand.kind === 'mark' || operand.kind === 'iface_index';
+      return load(state, expression.dreg, isHost ? { ...operand, kind: 'uint' } : operand);
+    }
     case 'shift': {
       const text = `${use(state, expression.sreg).text} ${expression.direction === 'left' ? '<<' : '>>'} ${expression.bits}`;
       return load(state, expression.dreg, { text, kind: 'raw' });
@@ -115,6 +136,14 @@ function formatExpression(
     case 'verdict':
       state.words.push(formatVerdict(expression.verdict));
       return;
+    case 'reject':
+      // The kind of answer says the family.
+      if (expression.with === 'icmp') {
+        const test = state.implied.get('l3proto');
+        state.words[test?.at ?? state.words.length] = '';
+      }
+      state.words.push(formatAction(expression, contextOf(state)));
+      return;
     default:
       state.words.push(formatAction(expression, contextOf(state)));
   }
@@ -124,6 +153,7 @@ function contextOf(state: State): ActionContext {
   return {
     use: (register) => use(state, register),
     useKey: (register) => useKey(state, register),
+    packet: state,
     table: state.table,
   };
 }
@@ -150,32 +180,48 @@ function use(state: State, register: number): Operand {
 }
 
 function payloadOperand(state: State, expression: PayloadExpression): Operand {
-  const { field, ...operand } = payloadName(expression, state);
-  if (field !== undefined) {
-    dropImplied(state, field);
+  const name = payloadName(expression, state);
+  if (name.field !== undefined) {
+    dropImplied(state, name.field);
+    return name;
   }
-  return operand;
+  const parts = payloadParts(expression, state);
+  for (const part of parts ?? []) {
+    if (part.field !== undefined) {
+      dropImplied(state, part.field);
+    }
+  }
+  return parts === undefined ? name : { ...name, parts };
 }
 
-/** nft leaves out a test for the protocol that the field after it implies. */
+/** nft leaves out a test for the protocol that a field after it implies. */
 function dropImplied(state: State, name: FieldName): void {
-  const { implied } = state;
-  if (implied === undefined || implied.at !== state.words.length - 1) {
-    return;
-  }
   const field = fieldOf(name);
-  const byProtocol =
-    implied.field === 'l4proto' && 'l4proto' in field && field.l4proto === Number.parseInt(implied.value, 16);
-  const byFamily = implied.field === 'l3proto' && name.split(' ')[0] === l3Names.get(implied.value);
-  const byDevice = implied.field === 'iiftype' && 'base' in field && field.base === 'link';
-  if (byProtocol || byFamily || byDevice) {
-    state.words[implied.at] = '';
+  const drop = (layer: ImpliedField, matches: (value: string) => boolean): void => {
+    const test = state.implied.get(layer);
+    if (test !== undefined && matches(test.value)) {
+      state.words[test.at] = '';
+      state.implied.delete(layer);
+    }
+  };
+  const [protocol = ''] = name.split(' ');
+  const l3proto = { icmp: 'ip', icmpv6: 'ip6' }[protocol] ?? protocol;
+  if ('l4proto' in field) {
+    drop('l4proto', (value) => field.l4proto === Number.parseInt(value, 16));
+  }
+  drop('l3proto', (value) => l3Names.get(value) === l3proto);
+  if ('base' in field && field.base === 'link') {
+    drop('iiftype', () => true);
   }
 }
 
 /** (x & mask) ^ xor, in nft's terms: bits kept, bits turned over, bits set. */
 function mask(state: State, expression: BitwiseExpression): void {
   const operand = use(state, expression.sreg);
+  const tag = state.implied.get('l3proto');
+  if (operand.text === VLAN_TAG && tag?.value === '8100') {
+    state.words[tag.at] = '';
+  }
   if (/^0*$/.test(expression.xor)) {
     load(state, expression.dreg, { ...operand, mask: expression.mask });
     return;
@@ -216,7 +262,7 @@ function compare(
   state.words.push(formatComparison(operand, { sign, op, value }));
   const field = impliedFields.get(operand.text);
   if (op === 'eq' && field !== undefined) {
-    state.implied = { at: state.words.length - 1, field, value };
+    state.implied.set(field, { at: state.words.length - 1, value });
     if (field === 'l4proto') {
       state.l4proto = Number.parseInt(value, 16);
     } else if (field === 'l3proto') {
@@ -246,6 +292,9 @@ const l3Names: ReadonlyMap<string, 'ip' | 'ip6' | 'arp'> = new Map([
   ['0806', 'arp'],
 ]);
 
+/** The two bytes behind the Ethernet header; the lower twelve bits are the number of the VLAN. */
+const VLAN_TAG = '@ll,112,16';
+
 function formatComparison(
   operand: Operand,
   test: { readonly sign: string; readonly op: string; readonly value: string },
@@ -255,6 +304,16 @@ function formatComparison(
   if (fullDigits !== undefined) {
     return `${text} ${sign}${formatValue(kind, value.padEnd(fullDigits, '0'))}/${value.length * 4}`;
   }
+  if (operand.parts !== undefined && op === 'eq' && operand.mask === undefined) {
+    let at = 0;
+    return operand.parts
+      .map((part) => {
+        const digits = part.digits ?? value.length - at;
+        at += digits;
+        return `${part.text} ${formatValue(part.kind, value.slice(at - digits, at))}`;
+      })
+      .join(' ');
+  }
   if (operand.mask === undefined) {
     return `${text} ${sign}${formatValue(kind, value)}`;
   }
@@ -263,6 +322,12 @@ function formatComparison(
     if (prefix !== undefined) {
       return `${text} ${sign}${prefix}`;
     }
+  }
+  if (kind === 'tcp_flag' && (op === 'eq' || op === 'ne')) {
+    return `${text} ${sign}${formatValue(kind, value)} / ${formatValue(kind, operand.mask)}`;
+  }
+  if (text === VLAN_TAG && operand.mask === '0fff') {
+    return `vlan id ${sign}${Number.parseInt(value, 16)}`;
   }
   if ((kind === 'ct_state' || kind === 'ct status') && op === 'ne' && /^0*$/.test(value)) {
     return `${text} ${formatValue(kind, operand.mask)}`;

@@ -1,12 +1,22 @@
 import { decodeIpAddress, decodeMacAddress } from '../netlink/ip-address.ts';
 import { type Field, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from './fields.ts';
 import { fieldLengths } from './set-types.ts';
+import type { PayloadName } from './format-payload.ts';
 import { formatDuration, formatState } from './format-state.ts';
 import type { NftSet, SetElement, SetType, Table, Verdict } from './types.ts';
 import { ctStateBits, ctStatusBits } from './values.ts';
 
 /** How a value is printed; `raw` as a hexadecimal number. */
-export type ValueKind = Field['kind'] | 'fib type' | 'ct status' | 'host uint' | 'raw';
+export type ValueKind =
+  | Field['kind']
+  | 'fib type'
+  | 'fib present'
+  | 'ct status'
+  | 'ct direction'
+  | 'host uint'
+  | 'class id'
+  | 'packet type'
+  | 'raw';
 
 /** What a register holds: the name of what was loaded, or a constant. */
 export interface Operand {
@@ -17,6 +27,8 @@ export interface Operand {
   readonly mask?: string;
   /** The value that a map gives. */
   readonly map?: boolean;
+  /** Of two neighbouring fields that were loaded at once. */
+  readonly parts?: readonly PayloadName[];
   /** Of an address field of which only the first bytes were loaded. */
   readonly fullDigits?: number;
 }
@@ -51,6 +63,39 @@ const fibTypes = [
   'prohibit',
 ] as const;
 
+/** Types of RFC 792 and RFC 4443, 4861, 2710 by nft's names. */
+const icmpTypes: Readonly<Record<number, string>> = {
+  0: 'echo-reply',
+  3: 'destination-unreachable',
+  4: 'source-quench',
+  5: 'redirect',
+  8: 'echo-request',
+  9: 'router-advertisement',
+  10: 'router-solicitation',
+  11: 'time-exceeded',
+  12: 'parameter-problem',
+  13: 'timestamp-request',
+  14: 'timestamp-reply',
+};
+const icmpv6Types: Readonly<Record<number, string>> = {
+  1: 'destination-unreachable',
+  2: 'packet-too-big',
+  3: 'time-exceeded',
+  4: 'parameter-problem',
+  128: 'echo-request',
+  129: 'echo-reply',
+  130: 'mld-listener-query',
+  131: 'mld-listener-report',
+  132: 'mld-listener-done',
+  133: 'nd-router-solicit',
+  134: 'nd-router-advert',
+  135: 'nd-neighbor-solicit',
+  136: 'nd-neighbor-advert',
+  137: 'nd-redirect',
+  143: 'mld2-listener-report',
+};
+const tcpFlagBits = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32, ecn: 64, cwr: 128 } as const;
+
 /** ARPOP_... by nft's names. */
 const arpOperations: Readonly<Record<number, string>> = { 1: 'request', 2: 'reply', 3: 'rrequest', 4: 'rreply' };
 
@@ -73,12 +118,26 @@ export function formatValue(kind: ValueKind, hex: string): string {
       return JSON.stringify(hex.length < 32 ? `${name}*` : name);
     }
     case 'inet_service':
-    case 'icmp_type':
-    case 'icmpv6_type':
     case 'uint':
       return String(Number(raw));
     case 'inet_proto':
       return protocolNames.get(Number(raw)) ?? String(Number(raw));
+    case 'icmp_type':
+      return icmpTypes[Number(raw)] ?? String(Number(raw));
+    case 'icmpv6_type':
+      return icmpv6Types[Number(raw)] ?? String(Number(raw));
+    case 'tcp_flag':
+      return formatBits(tcpFlagBits, Number(raw));
+    case 'fib present':
+      return /^0*$/.test(hex) ? 'missing' : 'exists';
+    case 'ct direction':
+      return ['original', 'reply'][hostUint32(hex)] ?? raw;
+    case 'packet type':
+      return ['unicast', 'broadcast', 'multicast', 'other'][hostUint32(hex)] ?? raw;
+    case 'class id': {
+      const id = hostUint32(hex);
+      return `${(id >>> 16).toString(16)}:${(id & 0xffff).toString(16)}`;
+    }
     case 'arp_op':
       return arpOperations[Number(raw)] ?? String(Number(raw));
     case 'host uint':
@@ -125,7 +184,19 @@ export function formatVerdict(verdict: Verdict): string {
 }
 
 function kindOf(type: SetType): ValueKind {
-  return typeof type === 'string' ? type : 'raw';
+  return typeof type === 'string' ? type : type.host === true ? 'host uint' : 'raw';
+}
+
+/** `10.0.0.0/24` where a range is one, `1-9` else. */
+export function formatRange(kind: ValueKind, from: string, to: string): string {
+  if (kind === 'ipv4_addr' || kind === 'ipv6_addr') {
+    const different = BigInt(`0x${from}`) ^ BigInt(`0x${to}`);
+    const bits = different.toString(2);
+    if (/^1+$/.test(bits) && (BigInt(`0x${from}`) & different) === 0n) {
+      return `${formatValue(kind, from)}/${from.length * 4 - bits.length}`;
+    }
+  }
+  return `${formatValue(kind, from)}-${formatValue(kind, to)}`;
 }
 
 /** `10.0.0.1 . 80` of a key or of a map's value. */
@@ -138,8 +209,7 @@ export function formatKey(types: readonly SetType[], key: string, keyEnd?: strin
       const from = key.slice(at, at + digits);
       const to = keyEnd?.slice(at, at + digits) ?? from;
       at += Math.ceil(digits / 8) * 8;
-      const text = formatValue(kindOf(type), from);
-      return to === from ? text : `${text}-${formatValue(kindOf(type), to)}`;
+      return to === from ? formatValue(kindOf(type), from) : formatRange(kindOf(type), from, to);
     })
     .join(' . ');
 }

@@ -42,11 +42,11 @@ function formatSet(set: NftSet): string[] {
     `\ttype ${typeText(set.key)}${dataText(set)}`,
     ...(set.policy === undefined ? [] : [`\tpolicy ${set.policy}`]),
     ...(set.size === undefined ? [] : [`\tsize ${set.size}`]),
-    ...(flags.length === 0 ? [] : [`\tflags ${flags.join(',')}`]),
+    ...(flags.length === 0 ? [] : [`\tflags ${[...flags].sort().join(',')}`]),
     ...(set.timeoutMs === undefined ? [] : [`\ttimeout ${formatDuration(set.timeoutMs)}`]),
     ...(set.gcIntervalMs === undefined ? [] : [`\tgc-interval ${formatDuration(BigInt(set.gcIntervalMs))}`]),
     ...(set.comment === undefined ? [] : [`\tcomment ${JSON.stringify(set.comment)}`]),
-    ...(set.expressions ?? []).map((one) => `\t${formatState(one)}`),
+    ...(set.expressions ?? []).map((one) => `\t${one.type === 'counter' ? 'counter' : formatState(one)}`),
     ...(elements.length === 0 ? [] : [`\telements = { ${elements.join(', ')} }`]),
     '}',
   ];

@@ -52,21 +52,26 @@ export function keyType(fields: readonly SetType[]): number {
   return fields.reduce((type, field) => type * 2 ** TYPE_BITS + factsOf(field).type, 0);
 }
 
-/** nft's BYTEORDER_HOST_ENDIAN 1 or BYTEORDER_BIG_ENDIAN 2. */
+/** BYTEORDER_... of nft. */
+const HOST_ENDIAN = 1;
+const BIG_ENDIAN = 2;
+
+/** BYTEORDER_HOST_ENDIAN or BYTEORDER_BIG_ENDIAN of nft. */
 export function keyByteOrder(fields: readonly SetType[]): number {
-  return fields.length === 1 && fields.some((field) => factsOf(field).host === true) ? 1 : 2;
+  return fields.length === 1 && fields.some((field) => factsOf(field).host === true) ? HOST_ENDIAN : BIG_ENDIAN;
 }
 
-/** The fields of NFTA_SET_KEY_TYPE and _LEN; one field of unknown type when they make no sense together. */
-export function decodeKeyType(type: number, lengthBytes: number): SetType[] {
+/** The fields of NFTA_SET_KEY_TYPE and _LEN; one field of unknown type when they make no sense together. `byteOrder` is nft's. */
+export function decodeKeyType(type: number, lengthBytes: number, byteOrder?: number): SetType[] {
+  const unknown: SetType = { type, lengthBytes, ...(byteOrder === HOST_ENDIAN ? { host: true } : {}) };
   const fields: SetType[] = [];
   for (let rest = type; rest > 0; rest = Math.floor(rest / 2 ** TYPE_BITS)) {
     const number = rest % 2 ** TYPE_BITS;
     const name = Object.entries(table).find(([, facts]) => facts.type === number)?.[0];
     if (name === undefined) {
-      return [{ type, lengthBytes }];
+      return [unknown];
     }
     fields.unshift(name as SetTypeName);
   }
-  return fields.length > 0 && keyLength(fields) === lengthBytes ? fields : [{ type, lengthBytes }];
+  return fields.length > 0 && keyLength(fields) === lengthBytes ? fields : [unknown];
 }

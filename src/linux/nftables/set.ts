@@ -177,7 +177,7 @@ export function decodeSet(payload: Buffer): {
   const interval = userData === undefined ? undefined : findDatum(userData.payload, UDATA_SET_DATA_INTERVAL);
   const dataInterval = interval?.some((byte) => byte !== 0) === true;
   const flags: SetFlag[] = setFlags.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
-  const data = decodeData(attributes, { bits, dataInterval });
+  const data = decodeData(attributes, { bits, dataInterval, order: byteOrder(userData, UDATA_SET_DATABYTEORDER) });
   const expressions = decodeStatefulList(attributes, STATE);
   const handle = findAttribute(attributes, NFTA_SET_HANDLE);
   return {
@@ -187,6 +187,7 @@ export function decodeSet(payload: Buffer): {
       key: decodeKeyType(
         optionalU32be(attributes, NFTA_SET_KEY_TYPE) ?? 0,
         optionalU32be(attributes, NFTA_SET_KEY_LEN) ?? 0,
+        byteOrder(userData, UDATA_SET_KEYBYTEORDER),
       ),
       ...(data === undefined ? {} : { data }),
       ...(dataInterval ? { dataInterval } : {}),
@@ -199,9 +200,14 @@ export function decodeSet(payload: Buffer): {
   };
 }
 
+function byteOrder(userData: Attribute | undefined, type: number): number | undefined {
+  const value = userData === undefined ? undefined : findDatum(userData.payload, type);
+  return value?.length === 4 ? value.readUInt32LE() : undefined;
+}
+
 function decodeData(
   attributes: readonly Attribute[],
-  facts: { readonly bits: number; readonly dataInterval: boolean },
+  facts: { readonly bits: number; readonly dataInterval: boolean; readonly order: number | undefined },
 ): NftSet['data'] {
   if ((facts.bits & NFT_SET_OBJECT) !== 0) {
     return { object: decodeObjectKind(optionalU32be(attributes, NFTA_SET_OBJ_TYPE) ?? 0) };
@@ -214,7 +220,7 @@ function decodeData(
   const lengthBytes = optionalU32be(attributes, NFTA_SET_DATA_LEN) ?? 0;
   return number === NFT_DATA_VERDICT
     ? 'verdict'
-    : decodeKeyType(number, facts.dataInterval ? lengthBytes / 2 : lengthBytes);
+    : decodeKeyType(number, facts.dataInterval ? lengthBytes / 2 : lengthBytes, facts.order);
 }
 
 function decodeLimits(

@@ -109,8 +109,8 @@ export interface NftSet {
   readonly elements: readonly SetElement[];
 }
 
-/** Data types of nft by name, or any other as number and size. */
-export type SetType = SetTypeName | { readonly type: number; readonly lengthBytes: number };
+/** Data types of nft by name, or any other as number and size; `host` when its values are in host byte order. */
+export type SetType = SetTypeName | { readonly type: number; readonly lengthBytes: number; readonly host?: true };
 export type SetTypeName =
   | 'ipv4_addr'
   | 'ipv6_addr'

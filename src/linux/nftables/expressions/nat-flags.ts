@@ -1,8 +1,8 @@
 /** NF_NAT_RANGE_... of linux/netfilter/nf_nat.h that a user may set. */
 const bits = [
   [4, 'random'],
-  [8, 'persistent'],
   [16, 'fully-random'],
+  [8, 'persistent'],
   [64, 'netmap'],
 ] as const;
 
