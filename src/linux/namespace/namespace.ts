@@ -13,7 +13,16 @@ import { assert } from '../../base/assert.ts';
 import { errorCode } from '../../base/errors.ts';
 import { Fd } from '../fd/fd.ts';
 import { check, declare } from '../ffi/ffi.ts';
-import { CLONE_NEWNET, MNT_DETACH, MS_BIND, NSFS_MAGIC, UMOUNT_NOFOLLOW } from './constants.ts';
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWUTS,
+  MNT_DETACH,
+  MS_BIND,
+  NSFS_MAGIC,
+  UMOUNT_NOFOLLOW,
+} from './constants.ts';
 
 // None of these blocks on anything but kernel locks. Strings are lent for the call.
 const cSetns = declare('int setns(int fd, int kind)');
@@ -46,9 +55,14 @@ export function openNamespace(path: string, kind: NamespaceKind): Fd {
   }
 }
 
+/** The namespace that the calling thread is in. */
+export function openCurrentNamespace(kind: NamespaceKind): Fd {
+  return new Fd(fs.openSync(`/proc/thread-self/ns/${kind}`, fs.constants.O_RDONLY), `${kind} namespace of this thread`);
+}
+
 /** The network namespace of the calling thread. */
 export function openCurrentNetworkNamespace(): Fd {
-  return new Fd(fs.openSync(THREAD_NET, fs.constants.O_RDONLY), 'network namespace of this thread');
+  return openCurrentNamespace('net');
 }
 
 /** Inode of the namespace: equal inodes are the same namespace (ioctl_ns(2)). `ip netns identify` shows the same. */
@@ -56,20 +70,30 @@ export function namespaceInode(ns: Fd): number {
   return fs.fstatSync(ns.value).ino;
 }
 
+/** Kinds that one thread of a process can enter alone. Mount namespaces: `src/linux/mount/mount-worker.ts`. */
+const enterable = { net: CLONE_NEWNET, uts: CLONE_NEWUTS, ipc: CLONE_NEWIPC, cgroup: CLONE_NEWCGROUP } as const;
+
+export type EnterableKind = keyof typeof enterable;
+
 /**
  * Runs `body` with the calling thread inside `ns` and returns its value. `body` must be synchronous. Brackets nest.
- * What it throws passes through, after the thread is home again.
+ * What it throws passes through, after the thread is home again. EINVAL when `ns` is of another kind.
  */
-export function inNetworkNamespace<T>(ns: Fd, body: () => T): T {
-  using home = openCurrentNetworkNamespace();
-  check(cSetns(ns.value, CLONE_NEWNET), 'setns', ns.label);
+export function inNamespace<T>(ns: Fd, kind: EnterableKind, body: () => T): T {
+  using home = openCurrentNamespace(kind);
+  check(cSetns(ns.value, enterable[kind]), 'setns', ns.label);
   try {
     const value = body();
     assert(!isThenable(value), 'the body of a namespace bracket must not be asynchronous');
     return value;
   } finally {
-    returnHome(home);
+    returnHome(home, kind);
   }
+}
+
+/** `inNamespace` for what nearly all callers want. */
+export function inNetworkNamespace<T>(ns: Fd, body: () => T): T {
+  return inNamespace(ns, 'net', body);
 }
 
 /**
@@ -81,14 +105,26 @@ export function createPinnedNetworkNamespace(path: string): void {
   if (isNamespaceFile(path)) {
     return;
   }
-  fs.closeSync(fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, 0o600));
+  makePinFile(path);
   using home = openCurrentNetworkNamespace();
   check(cUnshare(CLONE_NEWNET), 'unshare', 'a new network namespace');
   try {
     check(cMount(THREAD_NET, path, null, MS_BIND, null), 'mount', `network namespace on "${path}"`);
   } finally {
-    returnHome(home);
+    returnHome(home, 'net');
   }
+}
+
+/**
+ * Keeps any open namespace alive by a bind mount on `path`, until `removePinnedNamespace`. A path that already holds a
+ * namespace is left as it is. EINVAL for a mount namespace that is ours or younger than ours.
+ */
+export function pinNamespace(ns: Fd, path: string): void {
+  if (isNamespaceFile(path)) {
+    return;
+  }
+  makePinFile(path);
+  check(cMount(`/proc/self/fd/${ns.value}`, path, null, MS_BIND, null), 'mount', `${ns.label} on "${path}"`);
 }
 
 /**
@@ -115,11 +151,15 @@ export function isNamespaceFile(path: string): boolean {
   }
 }
 
-function returnHome(home: Fd): void {
-  if (cSetns(home.value, CLONE_NEWNET) !== 0) {
+function makePinFile(path: string): void {
+  fs.closeSync(fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, 0o600));
+}
+
+function returnHome(home: Fd, kind: EnterableKind): void {
+  if (cSetns(home.value, enterable[kind]) !== 0) {
     fs.writeSync(
       2,
-      'vmlet: cannot return to the home network namespace; stopping rather than working in the wrong one\n',
+      `vmlet: cannot return to the home ${kind} namespace; stopping rather than working in the wrong one\n`,
     );
     process.abort();
   }
