@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { DecodeError } from '../../base/errors.ts';
-import { encodeMountAttributes } from './mount.ts';
-import { findMountAt, findMountsBeneath, parseMountinfo } from './mountinfo.ts';
+import { attributeWords, encodeMountAttributes } from './attributes.ts';
+import { findMountAt, findMountsBeneath, parseMountinfo, propagationOf } from './mountinfo.ts';
 import { findMountApiObstacle } from './probe.ts';
 
 const text = `27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
@@ -57,6 +57,25 @@ void test('struct mount_attr is four words', () => {
     encodeMountAttributes({ set: 7, clear: 1, propagation: 1 << 18 }).toString('hex'),
     '0700000000000000010000000000000000000400000000000000000000000000',
   );
+});
+
+void test('only what is named is set or cleared, and access times as one field', () => {
+  assert.deepEqual(attributeWords({ readOnly: true, noExec: false, propagation: 'slave' }), {
+    set: 1,
+    clear: 8,
+    propagation: 1 << 19,
+  });
+  assert.deepEqual(attributeWords({ accessTimes: 'relative' }), { set: 0, clear: 0x70, propagation: 0 });
+  assert.deepEqual(attributeWords({ accessTimes: 'never' }), { set: 0x10, clear: 0x70, propagation: 0 });
+});
+
+void test('propagation by its tags; unknown ones are passed over', () => {
+  const [first, second] = parseMountinfo(
+    '1 0 0:1 / / rw shared:7 propagate_from:2 later:x - t s rw\n2 1 0:1 / /a rw master:3 unbindable - t s rw\n',
+  );
+  assert.ok(first !== undefined && second !== undefined);
+  assert.deepEqual(propagationOf(first), { shared: 7, master: undefined, propagateFrom: 2, unbindable: false });
+  assert.deepEqual(propagationOf(second), { shared: undefined, master: 3, propagateFrom: undefined, unbindable: true });
 });
 
 void test('the probe answers for this kernel', () => {

@@ -70,6 +70,31 @@ function unescapePath(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
+export interface Propagation {
+  /** Peer group that changes are shared with. */
+  readonly shared: number | undefined;
+  /** Group that changes are taken from. */
+  readonly master: number | undefined;
+  /** Nearest dominating group under the reader's root. */
+  readonly propagateFrom: number | undefined;
+  readonly unbindable: boolean;
+}
+
+/** The optional fields of an entry; all undefined: private. Tags of other kinds are passed over, as the kernel asks for. */
+export function propagationOf(entry: MountEntry): Propagation {
+  const group = (name: string): number | undefined => {
+    const tag = entry.propagation.find((text) => text.startsWith(`${name}:`));
+    const number = tag?.slice(name.length + 1) ?? '';
+    return /^\d{1,10}$/.test(number) ? Number(number) : undefined;
+  };
+  return {
+    shared: group('shared'),
+    master: group('master'),
+    propagateFrom: group('propagate_from'),
+    unbindable: entry.propagation.includes('unbindable'),
+  };
+}
+
 /** Mounts of a process's mount namespace. */
 export function readMountinfo(pid: number | 'self' = 'self'): MountEntry[] {
   return parseMountinfo(fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
