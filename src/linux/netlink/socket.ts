@@ -14,6 +14,7 @@ import {
   NETLINK_ROUTE,
   SOL_NETLINK,
 } from './constants.ts';
+import { environmentTrace, formatDatagram, formatReceived, type TraceSink } from './trace.ts';
 import { MessageWriter } from './writer.ts';
 
 // All of these are synchronous; buffers are lent for the call only. recvfrom and sendto block at most for the time set
@@ -88,6 +89,8 @@ export function openNetlink(options: {
   readonly protocol: number;
   readonly netns?: Fd | undefined;
   readonly groups?: readonly number[];
+  /** Gets a line per message sent and received. Without it VMLET_NETLINK_TRACE=1 traces to standard error. */
+  readonly trace?: TraceSink | undefined;
 }): NetlinkSocket {
   if (endianness() !== 'LE') {
     throw new UnsupportedError('netlink: only little-endian machines are supported');
@@ -103,7 +106,27 @@ export function openNetlink(options: {
     fd.close();
     throw error;
   }
-  return createSocket({ fd, protocol, where });
+  const socket = createSocket({ fd, protocol, where });
+  const trace = options.trace ?? environmentTrace();
+  return trace === undefined ? socket : withTrace(socket, trace);
+}
+
+/** Puts the tracing calls in the place of the plain ones, so that a socket without trace does nothing more. */
+function withTrace(socket: NetlinkSocket, trace: TraceSink): NetlinkSocket {
+  const { protocol, where } = socket;
+  const send = socket.send.bind(socket);
+  const take = socket.receive.bind(socket);
+  return Object.assign(socket, {
+    send(bytes: Buffer, target: string): void {
+      formatDatagram({ protocol, where, direction: 'sent', bytes }).forEach(trace);
+      send(bytes, target);
+    },
+    receive(options: { readonly wait: boolean; readonly target: string }): Received {
+      const received = take(options);
+      formatReceived({ protocol, where }, received).forEach(trace);
+      return received;
+    },
+  });
 }
 
 function configure(fd: Fd, options: { readonly protocol: number; readonly groups?: readonly number[] }): void {

@@ -61,7 +61,10 @@ describe('routing on the kernel', { skip: isRoot ? false : 'needs root' }, () =>
     }
     const [seen] = netns.ip('route', 'show', '198.51.100.0/24');
     assert.deepEqual(
-      (seen?.['nexthops'] as { gateway: string; weight: number }[]).map(({ gateway, weight }) => [gateway, weight]),
+      ((seen?.['nexthops'] ?? []) as { gateway: string; weight: number }[]).map(({ gateway, weight }) => [
+        gateway,
+        weight,
+      ]),
       [
         ['10.0.0.2', 3],
         ['10.0.0.3', 1],
