@@ -7,7 +7,11 @@ import { assert } from '../../base/assert.ts';
 import { Fd } from '../fd/fd.ts';
 import { check, declare } from '../ffi/ffi.ts';
 import {
+  IFF_DETACH_QUEUE,
   IFF_MULTI_QUEUE,
+  IFF_NAPI,
+  IFF_NAPI_FRAGS,
+  IFF_NO_CARRIER,
   IFF_NO_PI,
   IFF_PERSIST,
   IFF_TAP,
@@ -40,13 +44,32 @@ export interface TapSpec {
   readonly vnetHdr: boolean;
   /** Keeps the device when its last descriptor closes. */
   readonly persist: boolean;
+  /** A struct tun_pi before every packet; QEMU and vhost want none. */
+  readonly packetInformation?: boolean;
+  /** Receives through NAPI: packets written are batched, and GRO may merge them. */
+  readonly napi?: boolean;
+  /** Packets written by fragments; needs `napi` and CAP_NET_ADMIN. For fuzzing and packet generators. */
+  readonly napiFrags?: boolean;
+  /** Starts without carrier, until `setTapCarrier`. EINVAL before Linux 6.0. */
+  readonly noCarrier?: boolean;
 }
 
+/** The bits that a queue must name as the device has them. */
+export type TapKind = Pick<TapSpec, 'name' | 'queues' | 'vnetHdr' | 'packetInformation' | 'napi' | 'napiFrags'>;
+
+/**
+ * What TUNGETIFF tells of a queue. IFF_NO_PI is not among it: the kernel uses the same bit there for IFF_NOFILTER, so
+ * packet information is known from rtnetlink (IFLA_TUN_PI) alone.
+ */
 export interface TapFlags {
   readonly name: string;
   readonly multiQueue: boolean;
   readonly vnetHdr: boolean;
   readonly persist: boolean;
+  readonly napi: boolean;
+  readonly napiFrags: boolean;
+  /** This queue carries no packets (TUNSETQUEUE). */
+  readonly detached: boolean;
 }
 
 /**
@@ -58,7 +81,8 @@ export function createTap(spec: TapSpec): Fd {
     Number.isInteger(spec.queues) && spec.queues >= 1 && spec.queues <= MAX_TAP_QUEUES,
     `a TAP device has 1 to ${MAX_TAP_QUEUES} queues, not ${spec.queues}`,
   );
-  const tap = attach(spec, IFF_TUN_EXCL);
+  assert(spec.napiFrags !== true || spec.napi === true, 'napiFrags needs napi');
+  const tap = attach(spec, IFF_TUN_EXCL | (spec.noCarrier === true ? IFF_NO_CARRIER : 0));
   try {
     const target = `tap "${spec.name}"`;
     if (spec.owner !== undefined) {
@@ -79,7 +103,7 @@ export function createTap(spec: TapSpec): Fd {
 }
 
 /** Attaches one more queue of an existing device, with the same kind bits. EBUSY when all queues are taken. */
-export function attachTap(spec: Pick<TapSpec, 'name' | 'queues' | 'vnetHdr'>): Fd {
+export function attachTap(spec: TapKind): Fd {
   return attach(spec, 0);
 }
 
@@ -93,6 +117,9 @@ export function readTapFlags(tap: Fd): TapFlags {
     multiQueue: (flags & IFF_MULTI_QUEUE) !== 0,
     vnetHdr: (flags & IFF_VNET_HDR) !== 0,
     persist: (flags & IFF_PERSIST) !== 0,
+    napi: (flags & IFF_NAPI) !== 0,
+    napiFrags: (flags & IFF_NAPI_FRAGS) !== 0,
+    detached: (flags & IFF_DETACH_QUEUE) !== 0,
   };
 }
 
@@ -100,14 +127,20 @@ export function readTapFlags(tap: Fd): TapFlags {
  * Removes a persistent device that nobody has attached. EBUSY while QEMU holds it: then delete the link by rtnetlink,
  * which works at any time. The spec must name the same queue kind as at creation.
  */
-export function deleteTap(spec: Pick<TapSpec, 'name' | 'queues' | 'vnetHdr'>): void {
+export function deleteTap(spec: TapKind): void {
   using tap = attach(spec, 0);
   check(cIoctlValue(tap.value, TUNSETPERSIST, 0), 'TUNSETPERSIST', `tap "${spec.name}"`);
 }
 
-function attach(spec: Pick<TapSpec, 'name' | 'queues' | 'vnetHdr'>, extraFlags: number): Fd {
+function attach(spec: TapKind, extraFlags: number): Fd {
   const flags =
-    IFF_TAP | IFF_NO_PI | (spec.vnetHdr ? IFF_VNET_HDR : 0) | (spec.queues > 1 ? IFF_MULTI_QUEUE : 0) | extraFlags;
+    IFF_TAP |
+    (spec.packetInformation === true ? 0 : IFF_NO_PI) |
+    (spec.vnetHdr ? IFF_VNET_HDR : 0) |
+    (spec.queues > 1 ? IFF_MULTI_QUEUE : 0) |
+    (spec.napi === true ? IFF_NAPI : 0) |
+    (spec.napiFrags === true ? IFF_NAPI_FRAGS : 0) |
+    extraFlags;
   const request = encodeInterfaceRequest({ name: spec.name, flags });
   const tap = new Fd(fs.openSync(TUN_DEVICE, fs.constants.O_RDWR | fs.constants.O_NONBLOCK), `tap "${spec.name}"`);
   try {
