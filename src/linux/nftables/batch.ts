@@ -4,7 +4,7 @@
  *   NFNL_MSG_BATCH_BEGIN {generation}, request, request, ..., NFNL_MSG_BATCH_END        in one datagram
  */
 import { constants } from 'node:os';
-import { DecodeError, errorCode, type KernelError } from '../../base/errors.ts';
+import { DecodeError, errorCode, KernelError } from '../../base/errors.ts';
 import { NLM_F_ACK, NLMSG_ERROR } from '../netlink/constants.ts';
 import { type NetlinkRequest, refusal } from '../netlink/exchange.ts';
 import { decodeAcknowledgement, decodeMessages } from '../netlink/message.ts';
@@ -55,12 +55,27 @@ export function commitBatch(
       }
       const acknowledgement = decodeAcknowledgement(message);
       if (acknowledgement.errno !== 0) {
-        failure ??= refusal(socket, request, acknowledgement);
+        failure ??=
+          acknowledgement.errno === ERESTART ? outdated(socket, request) : refusal(socket, request, acknowledgement);
       } else if (request === last && failure === undefined) {
         return;
       }
     }
   }
+}
+
+/** Not an errno of user space, so libc has no name for it; nfnetlink answers with it all the same. */
+const ERESTART = 85;
+
+function outdated(socket: NetlinkSocket, request: Pick<NetlinkRequest, 'op' | 'target'>): KernelError {
+  return new KernelError({
+    op: request.op,
+    target: `${request.target}${socket.where}`,
+    errno: ERESTART,
+    code: 'ERESTART',
+    text: 'Another transaction came first',
+    extack: 'the ruleset is of another generation: observe and plan again',
+  });
 }
 
 /** Writes the batch; gives the request of each sequence number, where the frame itself counts as a transaction. */
