@@ -5,7 +5,7 @@ import { pollUntil } from '../../src/base/deadline.ts';
 import { eventType } from '../../src/apimachinery/core.ts';
 import { vmiType } from '../../src/vm/kinds/virtualmachineinstance/resource.ts';
 import { run, sandboxProcesses } from '../support/host.ts';
-import { missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
+import { missingForHostTests, readText, startInstance, type TestInstance } from '../support/instance.ts';
 import { addresses, create, fetchFromGuest, machineManifest, waitForPhase } from '../support/machines.ts';
 
 const skip = missingForHostTests() ?? false;
@@ -19,7 +19,7 @@ async function messages(instance: TestInstance, name: string, reason: string): P
 }
 
 test('what others change for a running VM is put back and told', { skip, timeout: 240_000 }, async (t) => {
-  const instance = await startInstance(t);
+  const instance = await startInstance(t, ['--drift-resync', '1']);
   await create(instance, machineManifest('drift'));
   const vmi = await waitForPhase(instance, 'drift', 'Running');
   const [v4 = ''] = addresses(vmi);
@@ -51,6 +51,28 @@ test('what others change for a running VM is put back and told', { skip, timeout
     inside('sysctl', '-qw', 'net.ipv4.ip_forward=0');
     assert.match(await told('DriftRepaired', /net\/ipv4\/ip_forward/), /what (sysctl \(pid|pid) \d+/);
     assert.equal(inside('sysctl', '-n', 'net.ipv4.ip_forward').trim(), '1');
+  });
+
+  await t.test('a CPU limit that was lowered is raised again, with who wrote it', async () => {
+    const line = readText(`/proc/${qemu}/cgroup`)
+      .split('\n')
+      .find((entry) => /[:,]cpu[:,]/.test(entry));
+    if (line === undefined) {
+      t.diagnostic('no v1 CPU hierarchy here');
+      return;
+    }
+    const [, controllers = '', path = ''] = line.split(':');
+    const file = `/sys/fs/cgroup/${controllers}${path}/cpu.shares`;
+    const before = readText(file);
+    run('sh', '-c', `echo 2 > '${file}'`);
+    assert.match(await told('DriftRepaired', /CPU shares|cpu\.shares|cpu-shares/), /what (sh \(pid|pid) \d+/);
+    assert.equal(readText(file), before);
+  });
+
+  await t.test('what nobody announces is found by the next look: CPU affinity of a thread', async () => {
+    run('taskset', '-p', '1', String(qemu));
+    await told('DriftRepaired', /^threads: /);
+    assert.match(run('taskset', '-p', String(qemu)), /mask: (?!1$)[0-9a-f]+\s*$/m);
   });
 
   await t.test('with policy report nothing is changed and the difference is told', async () => {

@@ -13,8 +13,8 @@ import { startDriftLoop, type DriftTarget } from './loop.ts';
 import { describeFinding } from './report.ts';
 import { watchSandbox } from './sources.ts';
 
-/** What of a running VM is kept as it is. Its files and its domain are QEMU's and libvirt's while it runs. */
-export const watchedFacets: readonly FacetName[] = ['cgroup', 'network', 'queues'];
+/** What of a running VM is kept as it is. Its files are QEMU's while it runs; of its domain differences are only told. */
+const watchedFacets: readonly FacetName[] = ['cgroup', 'network', 'queues', 'domain', 'threads'];
 
 export interface MachineDriftOptions {
   readonly context: AgentContext;
@@ -31,7 +31,7 @@ export function watchMachineDrift(options: MachineDriftOptions): Disposable {
   const { context, current, link, logger, network } = options;
   using started = new DisposableStack();
   const loop = startDriftLoop({
-    target: options.target,
+    target: onlyTellOfDomain(options.target),
     facets: watchedFacets,
     resyncMs: context.driftResyncMs,
     policy: () => driftPolicyOf(current().vmi),
@@ -58,4 +58,19 @@ export function watchMachineDrift(options: MachineDriftOptions): Disposable {
   // Changes from before the watch began: while no agent ran, or none was linked.
   loop.notice(watchedFacets);
   return started.move();
+}
+
+/** Whether a domain is started is decided by the VM's life cycle alone. */
+function onlyTellOfDomain(target: DriftTarget): DriftTarget {
+  return {
+    ...target,
+    async plan(facets) {
+      const plans = await target.plan(facets);
+      return plans
+        .map((plan) =>
+          plan.facet === 'domain' ? { ...plan, steps: plan.steps.filter(({ report }) => report === true) } : plan,
+        )
+        .filter(({ steps }) => steps.length > 0);
+    },
+  };
 }

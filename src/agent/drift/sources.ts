@@ -37,7 +37,7 @@ export interface SandboxSources {
 }
 
 const networkFacets: readonly FacetName[] = ['network', 'queues'];
-const cgroupFacets: readonly FacetName[] = ['cgroup'];
+const cgroupFacets: readonly FacetName[] = ['cgroup', 'threads'];
 
 /** Files through which limits, members and devices of a cgroup are changed, v1 and v2. */
 const cgroupFiles = [

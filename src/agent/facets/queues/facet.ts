@@ -3,6 +3,7 @@ import { openNetlink } from '../../../linux/netlink/socket.ts';
 import { NETLINK_ROUTE } from '../../../linux/netlink/constants.ts';
 import { listLinks } from '../../../linux/rtnetlink/links/links.ts';
 import { readStat } from '../../../linux/process/process.ts';
+import type { SandboxLink } from '../../machine/sandbox-link.ts';
 import { listDescendants } from '../cgroup/observe.ts';
 import type { Facet, MachinePlace } from '../facet.ts';
 import { applyQueueOps } from './apply.ts';
@@ -23,7 +24,7 @@ export const queuesFacet: Facet<undefined, QueuesSpec, ObservedQueues, QueueOp> 
     return compileQueues(vmi, network);
   },
   observe({ link }: MachinePlace) {
-    const pid = listDescendants(link.initPid).find((candidate) => isEmulator(candidate));
+    const pid = findEmulator(link);
     using route = openNetlink({ protocol: NETLINK_ROUTE, netns: link.netns });
     return {
       emulator: pid === undefined ? undefined : observeEmulator(pid),
@@ -38,6 +39,22 @@ export const queuesFacet: Facet<undefined, QueuesSpec, ObservedQueues, QueueOp> 
   describe: describeOp,
   reason: reasonOf,
 };
+
+/** The QEMU that was found in a sandbox: to look for it again at every change would be most of the work. */
+const emulators = new WeakMap<SandboxLink, { readonly pid: number; readonly startTicks: bigint }>();
+
+function findEmulator(link: SandboxLink): number | undefined {
+  const known = emulators.get(link);
+  if (known !== undefined && readStat(known.pid)?.startTicks === known.startTicks) {
+    return known.pid;
+  }
+  const pid = listDescendants(link.initPid).find((candidate) => isEmulator(candidate));
+  const startTicks = pid === undefined ? undefined : readStat(pid)?.startTicks;
+  if (pid !== undefined && startTicks !== undefined) {
+    emulators.set(link, { pid, startTicks });
+  }
+  return pid;
+}
 
 /** `comm` holds the first 15 bytes of the program's name. */
 function isEmulator(pid: number): boolean {
