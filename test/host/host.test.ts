@@ -130,6 +130,7 @@ void test('counts of profiles are added up; what was not run is a skip, what wen
 
 void test('a test process that does not get to its end is a failure, whatever passed before', () => {
   assert.match(explainExit(134, { ended: false, failures: 0, lastFile: 'a.ts' }) ?? '', /134 after a test of a\.ts/);
+  assert.match(explainExit(124, { ended: false, failures: 0, lastFile: 'a.ts' }) ?? '', /hung .*after a test of a\.ts/);
   assert.match(explainExit(0, { ended: false, failures: 0, lastFile: undefined }) ?? '', /before the first test/);
   assert.match(explainExit(1, { ended: true, failures: 0, lastFile: 'a.ts' }) ?? '', /ended with 1/);
   assert.equal(explainExit(1, { ended: true, failures: 2, lastFile: 'a.ts' }), undefined);

@@ -97,10 +97,15 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const incoming = options.incoming === undefined ? [] : ['-incoming', `file:${options.incoming}`];
   // Stopped until the ports are connected, so that nothing that the guest says is lost.
   const qmpWords = ['-S', '-qmp', `unix:${port('qmp')},server=on,wait=off`];
-  const child = spawn(command, [...words, ...options.arguments, ...sockets, ...qmpWords, ...incoming], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: '/usr/bin:/bin', QEMU_MODULE_DIR: modules },
-  });
+  // Ends with this process even when that is killed.
+  const child = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', command, ...words, ...options.arguments, ...sockets, ...qmpWords, ...incoming],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: '/usr/bin:/bin', QEMU_MODULE_DIR: modules },
+    },
+  );
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-4000)));
   let over = false;
@@ -182,8 +187,12 @@ async function openQmp(socket: Socket): Promise<Qmp> {
       }
     });
   });
+  socket.once('close', () => waiting.splice(0).forEach((answer) => answer({ error: { desc: 'QEMU is gone' } })));
   await withDeadline(greeting, commandTimeoutMs, 'the greeting of QEMU');
   async function execute(command: string, args: object = {}): Promise<unknown> {
+    if (socket.destroyed) {
+      throw new InfrastructureError(`QMP ${command}: QEMU is gone`);
+    }
     const answer = new Promise<QmpReply>((resolve) => waiting.push(resolve));
     socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
     const reply = await withDeadline(answer, commandTimeoutMs, `QMP ${command}`);

@@ -13,13 +13,16 @@ export interface Profile {
   /** Globs below the repository. */
   readonly files: readonly string[];
   readonly bootTimeoutMs: number;
+  /** Longest that one test process may take; after it the next goes on behind the file that hung. */
+  readonly processTimeoutMs: number;
+  /** For all of them. */
   readonly runTimeoutMs: number;
   readonly testTimeoutMs: number;
 }
 
 const plainMachine = ['-machine', 'q35', '-smp', '1'];
 
-const times = { bootTimeoutMs: 240_000, runTimeoutMs: 900_000, testTimeoutMs: 180_000 };
+const times = { bootTimeoutMs: 240_000, processTimeoutMs: 400_000, runTimeoutMs: 900_000, testTimeoutMs: 180_000 };
 
 export const profiles: readonly Profile[] = [
   {
@@ -81,6 +84,7 @@ export const profiles: readonly Profile[] = [
     saved: true,
     files: ['test/host/libvirt.guest.test.ts'],
     bootTimeoutMs: times.bootTimeoutMs,
+    processTimeoutMs: 1_000_000,
     runTimeoutMs: 1_200_000,
     testTimeoutMs: 900_000,
   },

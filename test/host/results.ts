@@ -39,7 +39,9 @@ export function explainExit(
   if (!options.ended) {
     const place =
       options.lastFile === undefined ? 'before the first test ended' : `after a test of ${options.lastFile}`;
-    return `the test process in the guest ended with ${code} ${place}, and the tests behind it were not run`;
+    // What timeout(1) ends with when it ended somebody.
+    const how = code === 124 || code === 137 ? `hung and was ended (${code})` : `ended with ${code}`;
+    return `the test process in the guest ${how} ${place}, and the tests behind it were not run`;
   }
   return code !== 0 && options.failures === 0
     ? `every test passed, yet the guest's command ended with ${code}`

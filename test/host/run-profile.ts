@@ -55,7 +55,12 @@ async function runOnce(run: ProfileRun): Promise<ProfileResult> {
   signal.addEventListener('abort', stop);
   try {
     mkdirSync(join(share, 'state'), { recursive: true });
-    fillShare(share, run.repository, { profile: profile.name, files: run.files, testTimeoutMs: profile.testTimeoutMs });
+    fillShare(share, run.repository, {
+      profile: profile.name,
+      files: run.files,
+      testTimeoutMs: profile.testTimeoutMs,
+      processTimeoutMs: profile.processTimeoutMs,
+    });
     if (profile.name === 'libvirt' && existsSync(join(run.stateDirectory, 'local-images'))) {
       cpSync(join(run.stateDirectory, 'local-images'), join(share, 'state/local-images'), { recursive: true });
     }
