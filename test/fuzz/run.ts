@@ -33,10 +33,7 @@ const MESSAGE_BYTES_MAX = 16_384;
 export async function runFuzz(run: FuzzRun): Promise<TargetResult[]> {
   const results: TargetResult[] = [];
   for (const file of run.files ?? listFuzzFiles()) {
-    for (const result of await runFile(file, run)) {
-      results.push(result);
-      run.onResult?.(result);
-    }
+    results.push(...(await runFile(file, run)));
   }
   return results;
 }
@@ -58,12 +55,16 @@ async function runFile(file: string, run: FuzzRun): Promise<TargetResult[]> {
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MEBIBYTES },
   });
   const results: TargetResult[] = [];
+  const note = (result: TargetResult): void => {
+    results.push(result);
+    run.onResult?.(result);
+  };
   let current = file;
   const ended = Promise.withResolvers<string | undefined>();
   worker.on('message', (message: { readonly started?: string; readonly result?: TargetResult }) => {
     current = message.started ?? current;
     if (message.result !== undefined) {
-      results.push(message.result);
+      note(message.result);
     }
   });
   worker.once('error', (error) =>
@@ -90,7 +91,7 @@ async function runFile(file: string, run: FuzzRun): Promise<TargetResult[]> {
     const hex = Buffer.from(progress, PROGRESS_HEADER_BYTES, length).toString('hex');
     const finding: Finding = { target: current, index, problem, hex };
     const nothing = { messages: Atomics.load(numbers, 0), values: 0, elapsedMs: 0, slowestMs: 0, rssGrowthBytes: 0 };
-    results.push({ target: current, ...nothing, findings: [finding] });
+    note({ target: current, ...nothing, findings: [finding] });
   }
   return results;
 }

@@ -21,13 +21,13 @@ const cFanotifyMark = declare(
 );
 const cRead = declare('long read(int fd, void *buffer, size_t bytes)');
 
-const O_RDONLY_LARGEFILE_NONBLOCK_CLOEXEC = 0o2104000;
+const O_RDONLY_NONBLOCK_CLOEXEC = 0o2004000;
 
 /** A notification group whose events carry a descriptor of the file. EPERM without CAP_SYS_ADMIN, EMFILE after 128 groups. */
 export function openFanotifyGroup(): Fd {
   return new Fd(
     check(
-      cFanotifyInit(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY_LARGEFILE_NONBLOCK_CLOEXEC),
+      cFanotifyInit(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY_NONBLOCK_CLOEXEC),
       'fanotify_init',
       'notification group',
     ),
