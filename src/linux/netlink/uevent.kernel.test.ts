@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { openFds } from '../fd/fd.ts';
 import { createReactor } from '../reactor/reactor.ts';
 import { createBridge, deleteLink } from '../rtnetlink/links/links.ts';
-import { createTestNamespace } from '../rtnetlink/test-namespace.ts';
+import { createTestNamespace } from '../rtnetlink/namespace.test-helper.ts';
 import { NETLINK_KOBJECT_UEVENT } from './constants.ts';
 import { openNetlink } from './socket.ts';
 import { subscribeUevents, type Uevent } from './uevent.ts';

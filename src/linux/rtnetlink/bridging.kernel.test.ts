@@ -10,7 +10,7 @@ import {
   replaceForwardingEntry,
 } from './forwarding/forwarding.ts';
 import { createBridge, createLink, createVeth, setLink } from './links/links.ts';
-import { createTestNamespace, type TestNamespace } from './test-namespace.ts';
+import { createTestNamespace, type TestNamespace } from './namespace.test-helper.ts';
 
 const isRoot = process.getuid?.() === 0;
 

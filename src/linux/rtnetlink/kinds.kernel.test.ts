@@ -16,7 +16,7 @@ import {
   setLink,
 } from './links/links.ts';
 import type { LinkChange, LinkSpec } from './links/types.ts';
-import { createTestNamespace, type TestNamespace } from './test-namespace.ts';
+import { createTestNamespace, type TestNamespace } from './namespace.test-helper.ts';
 
 const isRoot = process.getuid?.() === 0;
 

@@ -10,7 +10,7 @@ import { addRoute, deleteRoute, listRoutes, replaceRoute } from './routes/routes
 import type { RouteSpec } from './routes/types.ts';
 import { addRule, deleteRule, listRules } from './rules/rules.ts';
 import type { RuleSpec } from './rules/types.ts';
-import { createTestNamespace, type TestNamespace } from './test-namespace.ts';
+import { createTestNamespace, type TestNamespace } from './namespace.test-helper.ts';
 
 const isRoot = process.getuid?.() === 0;
 
