@@ -117,14 +117,14 @@ function createFanotifyWatcher(group: Fd, options: FileWatcherOptions): FileWatc
     }
   }
 
-  function dispatch(event: FanotifyEvent): void {
+  /** False when it is not known which file the event was about. */
+  function dispatch(event: FanotifyEvent): boolean {
     if (event.fd < 0) {
-      lookAgain();
-      return;
+      return false;
     }
     const { key, file } = identify(event.fd);
     if (ignored.has(event.processId)) {
-      return;
+      return true;
     }
     const processId = event.processId === 0 ? undefined : event.processId;
     const entry = byInode.get(key);
@@ -136,6 +136,7 @@ function createFanotifyWatcher(group: Fd, options: FileWatcherOptions): FileWatc
         directory.onChange({ path: directory.path, file, processId });
       }
     }
+    return true;
   }
 
   // A callback may close the watcher.
@@ -144,15 +145,19 @@ function createFanotifyWatcher(group: Fd, options: FileWatcherOptions): FileWatc
   }
 
   function onReadable(): void {
-    for (let count = 0; count < EVENTS_PER_TURN && !isClosed(); count += 1) {
-      const event = readEvent(group);
-      if (event === undefined) {
-        return;
+    let lost = false;
+    try {
+      for (let count = 0; count < EVENTS_PER_TURN && !isClosed(); count += 1) {
+        const event = readEvent(group);
+        if (event === undefined) {
+          return;
+        }
+        lost = event === 'lost' || !dispatch(event) || lost;
       }
-      if (event === 'lost') {
+    } finally {
+      // Once, however many were lost: a cgroup that goes away can lose one for each of its files.
+      if (lost) {
         lookAgain();
-      } else {
-        dispatch(event);
       }
     }
   }

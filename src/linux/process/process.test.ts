@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { DecodeError } from '../../base/errors.ts';
 import { openFds } from '../fd/fd.ts';
 import { createReactor } from '../reactor/reactor.ts';
+import { borrowDescriptor } from './borrow-descriptor.ts';
 import { parseProcessCgroups, parseSmapsRollup, parseStat, parseStatus } from './parse.ts';
 import { openPidFd, sendSignal, terminate, waitForExit } from './pidfd.ts';
 import {
@@ -134,3 +135,31 @@ void test('a process that ignores SIGTERM is killed after the grace time', async
     reactor.close();
   }
 });
+
+void test(
+  'a descriptor of a child is borrowed as the same open file',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async () => {
+    using cleanup = new DisposableStack();
+    const before = openFds().length;
+    const child = spawn(
+      'sh',
+      ['-c', 'exec 7<"$0"; read -r first <&7; echo "$first"; exec sleep 60', '/proc/self/status'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    cleanup.defer(() => void child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    {
+      using pidFd = openPidFd(child.pid ?? 0);
+      assert.ok(pidFd !== undefined);
+      using borrowed = borrowDescriptor(pidFd, 7);
+      assert.ok(borrowed !== undefined);
+      // The shell has read the first line, and the position is shared.
+      assert.ok(!fs.readFileSync(borrowed.value, 'utf8').startsWith('Name:'));
+      assert.equal(borrowDescriptor(pidFd, 999), undefined);
+    }
+    assert.equal(openFds().length, before);
+  },
+);
