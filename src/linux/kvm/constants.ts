@@ -29,3 +29,13 @@ export const exitReasonNames: Readonly<Record<number, string>> = {
   10: 'KVM_EXIT_INTR',
   17: 'KVM_EXIT_INTERNAL_ERROR',
 };
+
+export const KVM_GET_MSR_INDEX_LIST = 0xc004_ae02;
+export const KVM_CHECK_EXTENSION = 0xae03;
+export const KVM_GET_EMULATED_CPUID = 0xc008_ae09;
+export const KVM_GET_MSR_FEATURE_INDEX_LIST = 0xc004_ae0a;
+export const KVM_GET_MSRS = 0xc008_ae88;
+export const KVM_GET_SUPPORTED_HV_CPUID = 0xc008_aec1;
+
+/** flags of struct kvm_cpuid_entry2: the index (subleaf) counts. */
+export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;
