@@ -40,7 +40,15 @@ export function encodeFields<T>(writer: MessageWriter, table: FieldTable<T>, val
 
 /** Reads the attributes that the table knows; the others are left out. Throws DecodeError. */
 export function decodeFields<T>(table: FieldTable<T>, attributes: readonly Attribute[]): Partial<T> {
-  return decodeKnownFields(table, attributes).values;
+  const values: Partial<T> = {};
+  const names = namesByType(table);
+  for (const attribute of attributes) {
+    const name = names.get(attribute.type);
+    if (name !== undefined) {
+      values[name] = table[name].read(attribute);
+    }
+  }
+  return values;
 }
 
 /** Like `decodeFields`, with the attributes that the table does not know. */
@@ -50,17 +58,28 @@ export function decodeKnownFields<T>(
 ): { readonly values: Partial<T>; readonly unknown: readonly UnknownAttribute[] } {
   const values: Partial<T> = {};
   const unknown: UnknownAttribute[] = [];
-  const names = fieldNames(table);
+  const names = namesByType(table);
   for (const attribute of attributes) {
-    const known = names.filter((name) => table[name].type === attribute.type);
-    for (const name of known) {
-      values[name] = table[name].read(attribute);
-    }
-    if (known.length === 0) {
+    const name = names.get(attribute.type);
+    if (name === undefined) {
       unknown.push(keepUnknown(attribute));
+    } else {
+      values[name] = table[name].read(attribute);
     }
   }
   return { values, unknown };
+}
+
+const indexes = new WeakMap<object, Map<number, unknown>>();
+
+/** Attribute number to field, made once for each table. */
+function namesByType<T>(table: FieldTable<T>): Map<number, keyof T> {
+  let index = indexes.get(table) as Map<number, keyof T> | undefined;
+  if (index === undefined) {
+    index = new Map(fieldNames(table).map((name) => [table[name].type, name]));
+    indexes.set(table, index);
+  }
+  return index;
 }
 
 function fieldNames<T>(table: FieldTable<T>): (keyof T)[] {
