@@ -42,7 +42,8 @@ export function applyConfiguration(
   const managers = new Map(live.managers);
   managers.set(id, { ...identity, time: now, fields: whole });
   const merged = mergeValues(type, before, configuration);
-  const pruned = last === undefined ? merged : prune(kind, merged, managers, last);
+  // Merged again, as a map or list that is wanted empty went with its last entry.
+  const pruned = last === undefined ? merged : mergeValues(type, prune(kind, merged, managers, last), configuration);
   const object = { ...(pruned as KubeObject) };
   const change = changeOwners(kind, { before, after: object, self: id, subresource }, managers);
   const fields = subtractSets(whole, serverFields);

@@ -1,7 +1,7 @@
 /** Which fields differ between two values. Pure. Source: structured-merge-diff typed.TypedValue.Compare. */
 import { isDeepStrictEqual } from 'node:util';
 import { isObject } from '../json.ts';
-import { descend, newFieldSet, subtractTrees } from './field-set.ts';
+import { descend, isEmptySet, memberOnly, newFieldSet, subtractTrees } from './field-set.ts';
 import type { FieldSet, MutableFieldSet } from './field-set.ts';
 import { fieldElement } from './fields-v1.ts';
 import { indexItems, memberType, shapeOf } from './typed-value.ts';
@@ -26,7 +26,11 @@ export function compareValues(type: ValueType, before: unknown, after: unknown):
   return sets;
 }
 
-export function withoutTrees({ added, modified, removed }: Comparison, ignored: FieldSet): Comparison {
+export function withoutTrees(comparison: Comparison, ignored: FieldSet): Comparison {
+  const { added, modified, removed } = comparison;
+  if (isEmptySet(ignored)) {
+    return comparison;
+  }
   return {
     added: subtractTrees(added, ignored),
     modified: subtractTrees(modified, ignored),
@@ -40,12 +44,39 @@ interface Place {
   readonly sets: Sets;
 }
 
-function insert(set: MutableFieldSet, path: readonly string[]): void {
+/** Puts `part` where `path` leads; each path is met once in a walk. */
+function graft(set: MutableFieldSet, path: readonly string[], part: FieldSet): void {
   let node = set;
-  for (const element of path) {
+  for (const element of path.slice(0, -1)) {
     node = descend(node, element);
   }
-  node.member = true;
+  const last = path.at(-1);
+  const known = last === undefined ? node : node.children.get(last);
+  if (last === undefined || known !== undefined) {
+    const target = known ?? node;
+    target.member ||= part.member;
+    for (const [element, child] of part.children) {
+      target.children.set(element, child as MutableFieldSet);
+    }
+  } else {
+    node.children.set(last, part as MutableFieldSet);
+  }
+}
+
+/** A value that comes or goes as a whole: its leaves, and all that holds them. */
+function everything(type: ValueType, value: unknown): FieldSet {
+  const shape = shapeOf(type, value);
+  const children = new Map<string, FieldSet>();
+  if (shape === 'map' && isObject(value)) {
+    for (const name of Object.keys(value)) {
+      children.set(fieldElement(name), everything(memberType(type, name).type, value[name]));
+    }
+  } else if (shape === 'list' && type !== undefined && Array.isArray(value)) {
+    for (const [element, items] of indexItems(type, value).byElement) {
+      children.set(element, items.length === 1 ? everything(type.items, items[0]) : memberOnly);
+    }
+  }
+  return children.size === 0 ? memberOnly : { member: true, children };
 }
 
 function compare(type: ValueType, before: unknown, after: unknown, place: Place): void {
@@ -53,32 +84,31 @@ function compare(type: ValueType, before: unknown, after: unknown, place: Place)
     return;
   }
   const { path, sets } = place;
+  if (before === undefined) {
+    graft(sets.added, path, everything(type, after));
+    return;
+  }
+  if (after === undefined) {
+    graft(sets.removed, path, everything(type, before));
+    return;
+  }
   const left = hasParts(type, before);
   const right = hasParts(type, after);
   if (!left && !right) {
     // Leaves, or empty on both sides: {} and null differ.
-    if (before === undefined) {
-      insert(sets.added, path);
-    } else if (after === undefined) {
-      insert(sets.removed, path);
-    } else if (!isDeepStrictEqual(before, after)) {
-      insert(sets.modified, path);
+    if (!isDeepStrictEqual(before, after)) {
+      graft(sets.modified, path, memberOnly);
     }
     return;
   }
   if ((left && isLeafBeside(type, after)) || (right && isLeafBeside(type, before))) {
-    insert(sets.modified, path);
+    graft(sets.modified, path, memberOnly);
   }
   if (isObject(before) || isObject(after)) {
     compareMembers(type, left && isObject(before) ? before : {}, right && isObject(after) ? after : {}, place);
   }
   if (type !== undefined && (Array.isArray(before) || Array.isArray(after))) {
     compareItems(type, left && Array.isArray(before) ? before : [], right && Array.isArray(after) ? after : [], place);
-  }
-  if (before === undefined) {
-    insert(sets.added, path);
-  } else if (after === undefined) {
-    insert(sets.removed, path);
   }
 }
 
@@ -136,11 +166,11 @@ function compareItems(
     if (leftItems.length <= 1 && rightItems.length <= 1) {
       compare(type.items, leftItems[0], rightItems[0], place);
     } else if (leftItems.length === 0) {
-      insert(sets.added, path);
+      graft(sets.added, path, memberOnly);
     } else if (rightItems.length === 0) {
-      insert(sets.removed, path);
+      graft(sets.removed, path, memberOnly);
     } else if (!isDeepStrictEqual(leftItems, rightItems)) {
-      insert(sets.modified, path);
+      graft(sets.modified, path, memberOnly);
     }
     path.pop();
   }

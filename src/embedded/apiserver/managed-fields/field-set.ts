@@ -72,6 +72,9 @@ export function intersectSets(left: FieldSet, right: FieldSet): FieldSet {
 
 /** Paths of `left` that are not in `right`; what lies below a path of `right` stays. */
 export function subtractSets(left: FieldSet, right: FieldSet): FieldSet {
+  if (isEmptySet(left) || isEmptySet(right)) {
+    return left;
+  }
   return combine(left, right, {
     member: (inLeft, inRight) => inLeft && !inRight,
     child: (child, other) => (other === undefined ? child : subtractSets(child, other)),
@@ -80,6 +83,9 @@ export function subtractSets(left: FieldSet, right: FieldSet): FieldSet {
 
 /** Paths of `left` that are neither in `right` nor below a path of it. */
 export function subtractTrees(left: FieldSet, right: FieldSet): FieldSet {
+  if (isEmptySet(left) || isEmptySet(right)) {
+    return left;
+  }
   return combine(left, right, {
     member: (inLeft, inRight) => inLeft && !inRight,
     child: (child, other) => (other === undefined ? child : other.member ? emptySet : subtractTrees(child, other)),

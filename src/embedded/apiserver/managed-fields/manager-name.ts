@@ -22,7 +22,7 @@ export function managerNameProblem(fieldManager: string): { type: 'TooLong' | 'I
   if (Buffer.byteLength(fieldManager) > maxNameBytes) {
     return { type: 'TooLong', detail: `may not be more than ${maxNameBytes} bytes` };
   }
-  return [...fieldManager].every(isPrintable)
+  return Array.from(fieldManager).every(isPrintable)
     ? undefined
     : { type: 'Invalid', detail: 'should only contain printable characters' };
 }

@@ -97,6 +97,11 @@ export function itemElement(type: SchemaNode, item: unknown): string {
   if (keys.length === 0) {
     return valueElement(item);
   }
+  const [only = ''] = keys;
+  const text = keys.length === 1 && isObject(item) ? item[only] : undefined;
+  if (typeof text === 'string') {
+    return `k:{${JSON.stringify(only)}:${JSON.stringify(text)}}`;
+  }
   const found: Record<string, unknown> = {};
   for (const key of keys) {
     const given = isObject(item) && Object.hasOwn(item, key) ? item[key] : undefined;

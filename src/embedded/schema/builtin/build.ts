@@ -52,6 +52,9 @@ export const open = (description: string): JsonSchema => ({
   'x-kubernetes-preserve-unknown-fields': true,
 });
 
+/** The object has one owner as a whole in server-side apply. */
+export const atomic = (schema: JsonSchema): JsonSchema => ({ ...schema, 'x-kubernetes-map-type': 'atomic' });
+
 /** A patch replaces the list as a whole. */
 export const list = (description: string, items: JsonSchema): JsonSchema => ({ type: 'array', description, items });
 export const textList = (description: string): JsonSchema => list(description, { type: 'string' });

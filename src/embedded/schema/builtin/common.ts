@@ -1,6 +1,6 @@
 /** Parts that several built-in kinds share. Source: core/v1 and meta/v1 of the Kubernetes API. */
 import type { JsonSchema } from '../json-schema.ts';
-import { flag, integer, keyed, list, object, text, textList, texts, time } from './build.ts';
+import { atomic, flag, integer, keyed, list, object, text, textList, texts, time } from './build.ts';
 
 export function conditions(description: string, more: Readonly<Record<string, JsonSchema>> = {}): JsonSchema {
   return keyed(
@@ -22,29 +22,33 @@ export function conditions(description: string, more: Readonly<Record<string, Js
 }
 
 export const objectReference = (description: string): JsonSchema =>
-  object(description, {
-    apiVersion: text('API group and version of the object.'),
-    kind: text('Kind of the object.'),
-    namespace: text('Namespace of the object.'),
-    name: text('Name of the object.'),
-    uid: text('The uid of the object.'),
-    resourceVersion: text('The state of the object that is meant.'),
-    fieldPath: text('The part of the object that is meant, such as spec.containers{name}.'),
-  });
+  atomic(
+    object(description, {
+      apiVersion: text('API group and version of the object.'),
+      kind: text('Kind of the object.'),
+      namespace: text('Namespace of the object.'),
+      name: text('Name of the object.'),
+      uid: text('The uid of the object.'),
+      resourceVersion: text('The state of the object that is meant.'),
+      fieldPath: text('The part of the object that is meant, such as spec.containers{name}.'),
+    }),
+  );
 
 export const localReference = (description: string): JsonSchema =>
-  object(description, { name: text('Name of the object, in the same namespace.') });
+  atomic(object(description, { name: text('Name of the object, in the same namespace.') }));
 
 /** A selector of one key of a ConfigMap or Secret. */
 export const keyReference = (description: string): JsonSchema =>
-  object(
-    description,
-    {
-      name: text('Name of the object, in the same namespace.'),
-      key: text('Which entry.'),
-      optional: flag('May the object or the entry be missing?'),
-    },
-    ['key'],
+  atomic(
+    object(
+      description,
+      {
+        name: text('Name of the object, in the same namespace.'),
+        key: text('Which entry.'),
+        optional: flag('May the object or the entry be missing?'),
+      },
+      ['key'],
+    ),
   );
 
 const requirement = object(
@@ -58,10 +62,12 @@ const requirement = object(
 );
 
 export const labelSelector = (description: string): JsonSchema =>
-  object(description, {
-    matchLabels: texts('Labels with the values that they must have.'),
-    matchExpressions: list('Conditions that must all hold.', requirement),
-  });
+  atomic(
+    object(description, {
+      matchLabels: texts('Labels with the values that they must have.'),
+      matchExpressions: list('Conditions that must all hold.', requirement),
+    }),
+  );
 
 export const keyToPaths = (description: string): JsonSchema =>
   list(

@@ -1,6 +1,7 @@
 /** Containers of a Pod. Source: core/v1 Container. */
 import type { JsonSchema } from '../json-schema.ts';
 import {
+  atomic,
   flag,
   integer,
   intOrText,
@@ -17,19 +18,23 @@ import {
 import { keyReference } from './common.ts';
 import { appArmorProfile, seccompProfile, seLinuxOptions } from './pod-security.ts';
 
-export const fieldReference = object(
-  'A field of the Pod.',
-  { apiVersion: text('Version of the path.'), fieldPath: text('The field, such as metadata.name.') },
-  ['fieldPath'],
+export const fieldReference = atomic(
+  object(
+    'A field of the Pod.',
+    { apiVersion: text('Version of the path.'), fieldPath: text('The field, such as metadata.name.') },
+    ['fieldPath'],
+  ),
 );
-export const resourceFieldReference = object(
-  'A request or limit of a container.',
-  {
-    containerName: text('The container; needed in volumes.'),
-    resource: text('Such as limits.cpu.'),
-    divisor: quantity('The unit of the result.'),
-  },
-  ['resource'],
+export const resourceFieldReference = atomic(
+  object(
+    'A request or limit of a container.',
+    {
+      containerName: text('The container; needed in volumes.'),
+      resource: text('Such as limits.cpu.'),
+      divisor: quantity('The unit of the result.'),
+    },
+    ['resource'],
+  ),
 );
 
 const env = object(
@@ -64,7 +69,7 @@ const port = object(
     hostIP: text('Address of the host for hostPort.'),
     hostPort: integer('Port of the host that leads here.'),
     name: text('By which others may refer to it.'),
-    protocol: text('TCP, UDP or SCTP.'),
+    protocol: { ...text('TCP, UDP or SCTP.'), default: 'TCP' },
   },
   ['containerPort'],
 );
@@ -166,7 +171,11 @@ const properties: Readonly<Record<string, JsonSchema>> = {
   workingDir: text('Directory in which the program starts.'),
   env: keyed('Environment variables.', 'name', env),
   envFrom: list('Objects whose entries become environment variables.', envFrom),
-  ports: keyed('Ports that the container serves.', 'containerPort', port),
+  ports: {
+    ...keyed('Ports that the container serves.', 'containerPort', port),
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['containerPort', 'protocol'],
+  },
   resources: resourceRequirements,
   resizePolicy: list(
     'What a change of resources does to the container.',

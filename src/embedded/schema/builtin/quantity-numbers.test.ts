@@ -19,7 +19,7 @@ test('quantities given as numbers become text, other numbers do not', () => {
   assert.deepEqual(
     pod,
     podWith(
-      { resources: { requests: { cpu: '0.5', memory: '1024' } }, ports: [{ containerPort: 80 }] },
+      { resources: { requests: { cpu: '0.5', memory: '1024' } }, ports: [{ containerPort: 80, protocol: 'TCP' }] },
       { volumes: [{ name: 'v', emptyDir: { sizeLimit: '5' } }], overhead: { cpu: '1' } },
     ),
   );
