@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
 import { readLayout } from '../../../linux/cgroup/layout.ts';
 import { attachProcess, createCgroup, removeCgroup } from '../../../linux/cgroup/tree.ts';
 import type { Cgroup, CgroupTree } from '../../../linux/cgroup/types.ts';
@@ -114,6 +115,28 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
     assert.deepEqual(plan(), []);
     fs.writeFileSync(file('devices.allow'), 'a');
     assert.equal(plan()[0]?.kind, 'deny-all-devices');
+    applyCgroupOps(plan());
+    assert.deepEqual(plan(), []);
+  });
+
+  test('any limits, from any others, cut off after any operation', () => {
+    const made = fc.record({
+      memoryMaxBytes: fc.constantFrom('max' as const, 64 * 1024 * 1024 + 1, 2 ** 33),
+      cpuShares: fc.integer({ min: 2, max: 262_144 }),
+      cpuQuotaMicros: fc.constantFrom('max' as const, 1000, 54_321, 6_400_000),
+      devices: fc.subarray(['c 10:200', 'c 10:232']),
+      pidsMax: fc.integer({ min: 100, max: 4096 }),
+    });
+    fc.assert(
+      fc.property(made, fc.nat(12), (random, cut) => {
+        const wanted = { ...random, places: spec.places };
+        const ops = planCgroup(wanted, observeCgroup(wanted, initPid()));
+        applyCgroupOps(ops.slice(0, cut));
+        applyCgroupOps(planCgroup(wanted, observeCgroup(wanted, initPid())));
+        assert.deepEqual(planCgroup(wanted, observeCgroup(wanted, initPid())), []);
+      }),
+      { numRuns: 50 },
+    );
     applyCgroupOps(plan());
     assert.deepEqual(plan(), []);
   });

@@ -51,7 +51,7 @@ const nic: fc.Arbitrary<Interface> = fc
     },
     { requiredKeys: ['binding'] },
   )
-  .map(({ binding, ...rest }) => ({ name: 'default', ...binding, ...rest }) as Interface);
+  .map(({ binding, ...rest }) => ({ name: 'default', ...binding, ...rest }));
 
 /** Any VM with at most one pod network, a few disks and any limits. */
 export const machineInput: fc.Arbitrary<MachineInput> = fc
