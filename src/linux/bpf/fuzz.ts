@@ -20,6 +20,11 @@ const program = encodeInstructions([
   exit,
 ]);
 
+const programInfo = Buffer.alloc(PROGRAM_INFO_BYTES, 1);
+// Lengths that a kernel can mean: bytes of instructions, map ids.
+programInfo.writeUInt32LE(16, 20);
+programInfo.writeUInt32LE(1, 52);
+
 export const fuzzTargets: readonly {
   readonly name: string;
   decode(this: void, bytes: Buffer): unknown;
@@ -36,7 +41,7 @@ export const fuzzTargets: readonly {
       const info = decodeProgramInfo(bytes, Buffer.alloc(0), bytes.subarray(0, 9));
       return [info, decodeProgramLengths(bytes)];
     },
-    seeds: [Buffer.alloc(PROGRAM_INFO_BYTES, 1)],
+    seeds: [programInfo],
   },
   {
     name: 'bpf_map_info',

@@ -1,5 +1,6 @@
 /** Texts of cgroup files to values (Documentation/admin-guide/cgroup-v1, cgroup-v2.rst). Pure. */
 import { DecodeError } from '../../base/errors.ts';
+import type { IoMax } from './settings.ts';
 import type { CgroupDeviceRule } from './types.ts';
 
 /** v1 has no word for "no limit": it shows the largest page-aligned 63-bit number, on any page size at least this. */
@@ -66,4 +67,46 @@ export function parseDeviceRules(text: string): CgroupDeviceRule[] {
 export function formatDeviceRule(rule: CgroupDeviceRule): string {
   const type = rule.type === 'all' ? 'a' : rule.type === 'block' ? 'b' : 'c';
   return `${type} ${rule.major ?? '*'}:${rule.minor ?? '*'} ${rule.access}`;
+}
+
+const IO_LIMITS = { rbps: 'readBytes', wbps: 'writeBytes', riops: 'readOperations', wiops: 'writeOperations' } as const;
+
+/** v2 io.max: `8:0 rbps=1048576 wbps=max riops=max wiops=max`. Keys of another name are left out. */
+export function parseIoMax(text: string): IoMax[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [device = '', ...pairs] = line.split(' ');
+      const { major, minor } = parseDeviceNumber(device);
+      const limits = { readBytes: 'max', writeBytes: 'max', readOperations: 'max', writeOperations: 'max' } as const;
+      const known = pairs.flatMap((pair): [string, bigint | 'max'][] => {
+        const [key = '', value = ''] = pair.split('=');
+        return Object.hasOwn(IO_LIMITS, key)
+          ? [[IO_LIMITS[key as keyof typeof IO_LIMITS], value === 'max' ? 'max' : parseInteger(value)]]
+          : [];
+      });
+      return { major, minor, ...limits, ...Object.fromEntries(known) };
+    });
+}
+
+/** v1 blkio.throttle.*_device: `8:0 1048576`. */
+export function parseThrottle(
+  text: string,
+): { readonly major: number; readonly minor: number; readonly limit: bigint }[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [device = '', limit = ''] = line.split(' ');
+      return { ...parseDeviceNumber(device), limit: parseInteger(limit) };
+    });
+}
+
+function parseDeviceNumber(text: string): { readonly major: number; readonly minor: number } {
+  const match = /^(\d{1,10}):(\d{1,10})$/.exec(text);
+  if (match === null) {
+    throw new DecodeError(`not a device number: ${JSON.stringify(text.slice(0, 40))}`);
+  }
+  return { major: Number(match[1]), minor: Number(match[2]) };
 }

@@ -48,12 +48,17 @@ export function loadDeviceProgram(rules: readonly CgroupDeviceRule[]): Fd {
  */
 export function replaceDevicePrograms(directory: string, rules: readonly CgroupDeviceRule[]): void {
   using cgroup = openDirectory(directory);
+  replaceAttachedDevices(cgroup, rules);
+}
+
+/** The same for an open directory. */
+export function replaceAttachedDevices(cgroup: Fd, rules: readonly CgroupDeviceRule[]): void {
   using program = loadDeviceProgram(rules);
   for (let attempt = 1; !tryReplace(cgroup, program); attempt += 1) {
     if (attempt === ATTEMPTS_MAX) {
       throw new VmletError(
         'DevicesContended',
-        `device programs of ${directory} were changed by somebody else ${ATTEMPTS_MAX} times while they were replaced`,
+        `device programs of ${cgroup.label} were changed by somebody else ${ATTEMPTS_MAX} times while they were replaced`,
       );
     }
   }
@@ -124,6 +129,11 @@ export function detachDevicePrograms(directory: string): void {
 /** All programs that decide for the cgroup, those of its ancestors too. Empty: no program restricts it. */
 export function readDevicePrograms(directory: string): DeviceProgram[] {
   using cgroup = openDirectory(directory);
+  return readAttachedDevices(cgroup);
+}
+
+/** The same for an open directory. */
+export function readAttachedDevices(cgroup: Fd): DeviceProgram[] {
   const own = new Set(queryPrograms(cgroup, BPF_CGROUP_DEVICE).ids);
   const { ids } = queryPrograms(cgroup, BPF_CGROUP_DEVICE, { effective: true });
   const bootedAtMs = Date.now() - uptimeMs();
