@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a benchmark by its folder and keeps its result: bench/run.sh start [rounds], bench/run.sh api [seconds per step]
+# Runs a benchmark by its folder and keeps its result: bench/run.sh start [rounds], bench/run.sh api [seconds per step],
+# bench/run.sh nftables [rounds]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -9,5 +10,7 @@ shift || true
 script="bench/$name/$name.ts"
 if [ "$name" = api ]; then
   script=bench/api/creates.ts
+elif [ -f "bench/linux/$name.ts" ]; then
+  script="bench/linux/$name.ts"
 fi
 exec node "$script" "$@"

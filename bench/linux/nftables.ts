@@ -5,12 +5,12 @@
  * says how much that is. Needs root. Prints a line for a person and one JSON object; times are medians in
  * milliseconds.
  *
- *   node bench/linux/nftables.ts [rounds]
+ *   node bench/linux/nftables.ts [rounds]      writes bench/results/nftables.json
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inNetworkNamespace, openNamespace } from '../../src/linux/namespace/namespace.ts';
 import { NETLINK_NETFILTER } from '../../src/linux/netlink/constants.ts';
@@ -130,19 +130,18 @@ console.log(
   `${ELEMENTS} elements and ${RULES} rules in one transaction: ${ms(times.ours)} ms, nft -f ${ms(times.nft)} ms ` +
     `(ratio ${ratio}, median of ${rounds})`,
 );
-console.log(
-  JSON.stringify(
-    {
-      benchmark: 'linux/nftables',
-      rounds,
-      elements: ELEMENTS,
-      rules: RULES,
-      unit: 'ms',
-      median: { 'one transaction': ms(times.ours), 'nft -f': ms(times.nft), 'nft, nothing': ms(times.nothing) },
-      first: { 'one transaction': Math.round((times.ours[0] ?? 0) * 10) / 10 },
-      ratio,
-    },
-    null,
-    2,
-  ),
-);
+const result = {
+  benchmark: 'linux/nftables',
+  rounds,
+  machine: { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() },
+  loadAverage: loadavg()[0],
+  elements: ELEMENTS,
+  rules: RULES,
+  unit: 'ms',
+  median: { 'one transaction': ms(times.ours), 'nft -f': ms(times.nft), 'nft, nothing': ms(times.nothing) },
+  first: { 'one transaction': Math.round((times.ours[0] ?? 0) * 10) / 10 },
+  ratio,
+};
+const text = `${JSON.stringify(result, null, 2)}\n`;
+writeFileSync(join(import.meta.dirname, '../results/nftables.json'), text);
+process.stdout.write(text);

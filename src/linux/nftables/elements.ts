@@ -102,13 +102,13 @@ export function fromRawElements(set: SetShape, raw: readonly RawElement[]): SetE
   const close = (endKey: string | undefined): void => {
     if (open !== undefined) {
       const digits = open.key.length;
-      const last = endKey === undefined ? 'f'.repeat(digits) : before(endKey);
+      const last = endKey === undefined ? 'f'.repeat(digits) : endKey > open.key ? before(endKey) : open.key;
       elements.push(last === open.key ? open : { ...open, keyEnd: last });
       open = undefined;
     }
   };
   const sorted = raw
-    .filter(({ catchall }) => catchall !== true)
+    .filter(({ catchall, key }) => catchall !== true && key !== '')
     .sort((a, b) => byKey(a, b) || Number(b.intervalEnd ?? false) - Number(a.intervalEnd ?? false));
   for (const { intervalEnd, ...element } of sorted) {
     close(element.key);

@@ -30,9 +30,12 @@ export function payloadName(place: PayloadPlace, context: PacketContext): Payloa
   return findPayload(place, context) ?? { text: `@${header},${offset * 8},${length * 8}`, kind: 'raw' };
 }
 
+/** Two IPv6 addresses. */
+const TWO_FIELDS_BYTES = 32;
+
 /** nft loads two neighbouring fields at once; undefined when the bytes are not two fields. */
 export function payloadParts(place: PayloadPlace, context: PacketContext): readonly PayloadName[] | undefined {
-  for (let length = 1; length < place.length; length++) {
+  for (let length = 1; length < place.length && place.length <= TWO_FIELDS_BYTES; length++) {
     const first = findPayload({ ...place, length }, context);
     const second = findPayload(
       { base: place.base, offset: place.offset + length, length: place.length - length },

@@ -112,7 +112,7 @@ export function formatValue(kind: ValueKind, hex: string): string {
     case 'ipv6_addr':
       return hex.length === 8 || hex.length === 32 ? decodeIpAddress(Buffer.from(hex, 'hex')) : raw;
     case 'ether_addr':
-      return decodeMacAddress(Buffer.from(hex, 'hex'));
+      return hex.length === 12 ? decodeMacAddress(Buffer.from(hex, 'hex')) : raw;
     case 'ifname': {
       const name = Buffer.from(hex, 'hex').toString().replace(/\0.*$/s, '');
       return JSON.stringify(hex.length < 32 ? `${name}*` : name);
@@ -173,6 +173,9 @@ function formatBits(names: Readonly<Record<string, number>>, bits: number): stri
 
 /** `10.0.0.0/8` for an address and mask; undefined when the mask has holes. */
 export function formatPrefix(kind: ValueKind, value: string, mask: string): string | undefined {
+  if (mask === '') {
+    return undefined;
+  }
   const bits = BigInt(`0x${mask}`)
     .toString(2)
     .padStart(mask.length * 4, '0');
@@ -189,7 +192,7 @@ function kindOf(type: SetType): ValueKind {
 
 /** `10.0.0.0/24` where a range is one, `1-9` else. */
 export function formatRange(kind: ValueKind, from: string, to: string): string {
-  if (kind === 'ipv4_addr' || kind === 'ipv6_addr') {
+  if ((kind === 'ipv4_addr' || kind === 'ipv6_addr') && from !== '' && to.length === from.length) {
     const different = BigInt(`0x${from}`) ^ BigInt(`0x${to}`);
     const bits = different.toString(2);
     if (/^1+$/.test(bits) && (BigInt(`0x${from}`) & different) === 0n) {
