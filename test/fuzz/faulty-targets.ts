@@ -41,6 +41,16 @@ export const fuzzTargets = [
     },
   },
   {
+    name: 'bad seed',
+    seeds: [Buffer.from('ff', 'hex')],
+    decode(bytes: Buffer): unknown {
+      if (isBad(bytes)) {
+        throw new DecodeError('refused');
+      }
+      return bytes.length;
+    },
+  },
+  {
     name: 'fine',
     seeds,
     decode(bytes: Buffer): unknown {

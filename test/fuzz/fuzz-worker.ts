@@ -62,11 +62,15 @@ for (const target of await loadTargets(input.file)) {
 }
 
 async function fuzzTarget(target: FuzzTarget): Promise<TargetResult> {
-  for (const seed of target.seeds) {
-    // A seed that does not decode would leave the decoder's depth untested.
-    await target.decode(Buffer.from(seed));
-  }
   const findings: Finding[] = [];
+  for (const [index, seed] of target.seeds.entries()) {
+    // A seed that does not decode leaves the depth of the decoder untested.
+    const { outcome } = await decodeOnce(target, Buffer.from(seed));
+    if (outcome !== 'value') {
+      const problem = `seed ${index} is ${outcome === 'refused' ? 'refused' : `a problem: ${outcome.problem}`}`;
+      findings.push({ target: target.name, index: input.from, problem, hex: seed.toString('hex') });
+    }
+  }
   const startMs = performance.now();
   const warmUp = Math.floor(input.messages / 10);
   let rssBytes = measureRss();
