@@ -152,8 +152,8 @@ export function requireNamespace(context: ApiContext, request: ObjectRequest, na
   }
 }
 
-export function requireObjectSize(bytes: Uint8Array): void {
-  if (bytes.length > limits.objectBytes) {
-    throw tooLarge(`the object takes ${bytes.length} bytes; at most ${limits.objectBytes} are stored`);
+export function requireObjectSize(byteLength: number): void {
+  if (byteLength > limits.objectBytes) {
+    throw tooLarge(`the object takes ${byteLength} bytes; at most ${limits.objectBytes} are stored`);
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../../apimachinery/status.ts';
 import { StatusError } from '../../apimachinery/status.ts';
 import { asObject } from './admit.ts';
+import { cloneJson } from './json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { createObject } from './create-verb.ts';
 import { limits } from './limits.ts';
@@ -133,7 +134,7 @@ async function applyNew(
     throw conflict(definition, name);
   }
   const writer = writerOf(options);
-  const object = structuredClone(applyRequest(trackedKind(request.resolved), undefined, configuration, writer));
+  const object = cloneJson(applyRequest(trackedKind(request.resolved), undefined, configuration, writer));
   return createObject(context, request, object, { ...options, recorded: true });
 }
 
@@ -147,7 +148,7 @@ async function applyExisting(
     const wanted = configuration.metadata.resourceVersion;
     const object = applyRequest(trackedKind(request.resolved), current, configuration, writerOf(options));
     // The clone's parts are changed later; those of `current` are everybody's.
-    const copy = structuredClone(object);
+    const copy = cloneJson(object);
     copy.metadata.resourceVersion = wanted ?? current.metadata.resourceVersion ?? '';
     return copy;
   };

@@ -14,7 +14,7 @@ import {
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
 import { generateName, initializeMetadata, timestamp, validateMetadata } from './metadata.ts';
-import { encodeStored, toStored, viewObject, viewStored } from './object-view.ts';
+import { prepareStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
 import { trackUpdate } from './managed-fields/track-update.ts';
@@ -99,9 +99,9 @@ async function createNamed(
     ...validateSchema(request, object),
     ...(strategy.validate?.(object) ?? []),
   ]);
-  const stored = toStored(definition, version, object);
+  const stored = prepareStored(toStored(definition, version, object));
   const key = objectStorageKey(definition, request.namespace, object.metadata.name);
-  requireObjectSize(encodeStored(stored, context.store.revision));
+  requireObjectSize(stored.byteLength);
   if (options.dryRun) {
     if (context.store.latest(key) !== undefined) {
       throw alreadyExists(definition, object.metadata.name);
@@ -110,6 +110,6 @@ async function createNamed(
   }
   // Again, as admission took time: the namespace may have gone meanwhile.
   requireNamespace(context, request, name);
-  const entry = await context.store.create(key, (revision) => encodeStored(stored, revision));
+  const entry = await context.store.create(key, stored.encode);
   return viewStored(resolved, entry.value);
 }

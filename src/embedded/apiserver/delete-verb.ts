@@ -10,6 +10,7 @@ import { conflict, notFound, success } from '../../apimachinery/status.ts';
 import type { Status } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
 import { runAdmission } from './admit.ts';
+import { cloneJson } from './json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
 import { timestamp } from './metadata.ts';
@@ -47,7 +48,7 @@ export async function deleteObject(
     checkPreconditions(request, old, options);
     const review = { operation: 'DELETE', name, object: undefined, oldObject: old, dryRun: options.dryRun } as const;
     await runAdmission(context, request, review);
-    const object = structuredClone(old);
+    const object = cloneJson(old);
     markDeleted(object, definition.strategy, options);
     const gone = isReleased(object, definition.strategy.holdsDeletion);
     if (options.dryRun) {

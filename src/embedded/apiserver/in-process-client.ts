@@ -3,6 +3,7 @@ import type { KubeList, KubeObject, ResourceType } from '../../apimachinery/obje
 import { parseFieldSelector, parseLabelSelector } from '../../apimachinery/selectors.ts';
 import { expired, unknownPath } from '../../apimachinery/status.ts';
 import type { KubeClient, ListOptions, WatchEvent, WatchOptions } from '../../client/client.ts';
+import { cloneJson } from './json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { createObject } from './create-verb.ts';
 import { deleteObject } from './delete-verb.ts';
@@ -46,13 +47,13 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
     },
     async create<T extends KubeObject>(type: ResourceType<T>, object: T, options = {}) {
       const request = requestFor(type, object.metadata.namespace);
-      const view = await createObject(context, request, structuredClone(object), { ...noWriteOptions, ...options });
+      const view = await createObject(context, request, cloneJson(object), { ...noWriteOptions, ...options });
       return view.object as T;
     },
     async update<T extends KubeObject>(type: ResourceType<T>, object: T, options = {}) {
       const request = requestFor(type, object.metadata.namespace);
       const change = { ...noWriteOptions, ...options };
-      const view = await changeObject(context, request, object.metadata.name, change, () => structuredClone(object));
+      const view = await changeObject(context, request, object.metadata.name, change, () => cloneJson(object));
       return view.object as T;
     },
     async patch<T extends KubeObject>(
@@ -76,7 +77,7 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
       await deleteObject(context, requestFor(type, key.namespace), key.name, { ...noDeleteOptions, ...options });
     },
     async createSubresource(type, key, subresource, body) {
-      const target = { name: key.name, subresource, body: structuredClone(body) };
+      const target = { name: key.name, subresource, body: cloneJson(body) };
       return createSubresource(context, requestFor(type, key.namespace), target, noWriteOptions);
     },
     watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions = {}) {

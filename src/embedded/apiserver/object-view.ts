@@ -61,12 +61,42 @@ export function toStored(definition: ResourceDefinition, version: ResourceVersio
   return withApiVersion(served, apiVersionOf(definition.group, definition.storageVersion));
 }
 
-/** Bytes to store, with the revision that the write will have. */
-export function encodeStored(object: KubeObject, revision: number): Buffer {
+/** An object as text, but for the revision that its write will have: the write must not wait for the making of the text. */
+export interface StoredForm {
+  /** Of the longest form that there can be. */
+  readonly byteLength: number;
+  readonly encode: (revision: number) => Buffer;
+}
+
+const revisionDigits = 16;
+
+export function prepareStored(object: KubeObject): StoredForm {
   const { apiVersion, kind, metadata, ...rest } = object;
   const { name, generateName, namespace, uid, resourceVersion: _, ...more } = metadata;
-  const ordered = { name, generateName, namespace, uid, resourceVersion: String(revision), ...more };
-  return Buffer.from(JSON.stringify({ apiVersion, kind, metadata: ordered, ...rest }));
+  const first = openText({ apiVersion, kind });
+  const head = `${first}"metadata":${openText({ name, generateName, namespace, uid })}"resourceVersion":"`;
+  const tail = `"${restText(more)}${restText(rest)}`;
+  return {
+    byteLength: Buffer.byteLength(head) + revisionDigits + Buffer.byteLength(tail),
+    encode: (revision) => Buffer.from(`${head}${revision}${tail}`),
+  };
+}
+
+/** Bytes to store, with the revision that the write will have. */
+export function encodeStored(object: KubeObject, revision: number): Buffer {
+  return prepareStored(object).encode(revision);
+}
+
+/** `{"a":1,` so that another member can follow. */
+function openText(members: object): string {
+  const text = JSON.stringify(members);
+  return text === '{}' ? '{' : `${text.slice(0, -1)},`;
+}
+
+/** `,"a":1}` to follow a member and end the object. */
+function restText(members: object): string {
+  const text = JSON.stringify(members);
+  return text === '{}' ? '}' : `,${text.slice(1)}`;
 }
 
 function withApiVersion(object: KubeObject, apiVersion: string): KubeObject {

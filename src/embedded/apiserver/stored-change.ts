@@ -1,6 +1,7 @@
 /** Changes the server itself makes to stored objects: life cycles and conditions, past admission and validation. */
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { isStoreError } from '../store/store.ts';
+import { cloneJson } from './json.ts';
 import type { ApiContext } from './context.ts';
 import { limits } from './limits.ts';
 import { encodeStored, parseStored } from './object-view.ts';
@@ -22,7 +23,7 @@ export async function changeStored(
     if (entry === undefined) {
       return;
     }
-    const object = structuredClone(parseStored(entry.value));
+    const object = cloneJson(parseStored(entry.value));
     if (mutate(object) === false) {
       return;
     }

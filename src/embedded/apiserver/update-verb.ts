@@ -7,9 +7,10 @@ import { isStoreError } from '../store/store.ts';
 import type { StoredEntry } from '../store/store.ts';
 import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, validateSchema } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
+import { cloneJson } from './json.ts';
 import { limits } from './limits.ts';
 import { carryMetadata, timestamp, validateMetadata, validateMetadataUpdate } from './metadata.ts';
-import { encodeStored, parseStored, toServed, toStored, viewObject, viewStored } from './object-view.ts';
+import { parseStored, prepareStored, toServed, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
 import { trackUpdate } from './managed-fields/track-update.ts';
@@ -117,12 +118,11 @@ async function changeOnce(
   if (isDeepStrictEqual(admitted, old)) {
     return viewStored(request.resolved, entry.value);
   }
-  const stored = toStored(definition, version, admitted);
-  requireObjectSize(encodeStored(stored, context.store.revision));
+  const { byteLength, encode } = prepareStored(toStored(definition, version, admitted));
+  requireObjectSize(byteLength);
   if (options.dryRun) {
     return viewObject(admitted);
   }
-  const encode = (revision: number): Buffer => encodeStored(stored, revision);
   try {
     const written = isReleased(admitted, strategy.holdsDeletion)
       ? await context.store.delete(entry.key, encode, entry.revision)
@@ -164,7 +164,7 @@ function mergeParts(
 ): KubeObject & { status?: unknown } {
   type WithStatus = KubeObject & { status?: unknown };
   if (subresource === 'status') {
-    const next: WithStatus = structuredClone(old);
+    const next: WithStatus = cloneJson(old);
     const { status } = object as WithStatus;
     if (status === undefined) {
       delete next.status;
@@ -184,7 +184,7 @@ function mergeParts(
     if (status === undefined) {
       delete next.status;
     } else {
-      next.status = structuredClone(status);
+      next.status = cloneJson(status);
     }
   }
   return next;

@@ -6,7 +6,7 @@ import { applyObject, requirePatchOptions } from '../apply-verb.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
-import { parseJson } from '../json.ts';
+import { cloneJson, parseJson } from '../json.ts';
 import { parseMediaType } from '../negotiate.ts';
 import { viewObject } from '../object-view.ts';
 import type { ObjectView } from '../object-view.ts';
@@ -189,7 +189,7 @@ async function writeObject(
   if (target.method === 'PUT') {
     const body = await readValue(call.request);
     // A clone per attempt, as each attempt changes its object.
-    return { code: 200, view: await changeObject(context, request, name, options, () => structuredClone(body)) };
+    return { code: 200, view: await changeObject(context, request, name, options, () => cloneJson(body)) };
   }
   const { type, patch } = await readPatch(call);
   if (type === 'apply') {
