@@ -7,7 +7,11 @@ import type { AgentContext } from './context.ts';
 import { inspectMachine } from './inspect/inspect-machine.ts';
 import type { VmiAgent } from './vmi-agent.ts';
 
-export function createNodeSubresources(context: AgentContext, agent: VmiAgent): NodeSubresources {
+export function createNodeSubresources(
+  context: AgentContext,
+  agent: VmiAgent,
+  explainer: Pick<NodeSubresources, 'explain'>,
+): NodeSubresources {
   return {
     // libvirt's event wakes the agent, which then writes the Paused condition.
     pause: (vmi) => agent.machine(vmi).suspend(vmi),
@@ -25,5 +29,6 @@ export function createNodeSubresources(context: AgentContext, agent: VmiAgent): 
       return viewer;
     },
     inspect: (vmi: VirtualMachineInstance) => inspectMachine(context, agent.machine(vmi), vmi),
+    explain: (namespace, manifest) => explainer.explain(namespace, manifest),
   };
 }

@@ -9,6 +9,11 @@ export function subresourcePath(session: ApiSession, resource: string, name: str
   return `${group}/namespaces/${parts[0]}/${resource}/${parts[1]}/${subresource}`;
 }
 
+/** Of a resource that is about no stored object: `explain-vm`. */
+export function namespaceResourcePath(namespace: string, resource: string): string {
+  return `${group}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
+}
+
 /** PUTs one subresource of the object named by the first argument and says so. */
 export async function putSubresource(
   session: ApiSession,

@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../command.ts';
 import { completionCommand } from './completion/command.ts';
 import { consoleCommand } from './console/command.ts';
+import { explainCommand } from './explain/command.ts';
 import { inspectCommand } from './inspect/command.ts';
 import { listCommand } from './list/command.ts';
 import { logsCommand } from './logs/command.ts';
@@ -22,6 +23,7 @@ export const machineCommands: readonly CommandSpec[] = [
   consoleCommand,
   logsCommand,
   inspectCommand,
+  explainCommand,
 ];
 
 export const generalCommands: readonly CommandSpec[] = [versionCommand, completionCommand];

@@ -26,6 +26,7 @@ export function createLateNode(version: string): LateNode {
     unpause: (vmi) => bound().node.unpause(vmi),
     console: (vmi) => bound().node.console(vmi),
     inspect: (vmi) => bound().node.inspect(vmi),
+    explain: (namespace, manifest) => bound().node.explain(namespace, manifest),
   };
   return {
     group: createSubresourceGroup({

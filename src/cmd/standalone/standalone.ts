@@ -6,6 +6,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { configMapType, leaseType, namespaceType, nodeType, podType, secretType } from '../../apimachinery/core.ts';
 import type { AgentContext } from '../../agent/context.ts';
+import { createExplainer } from '../../agent/explain/explain-manifest.ts';
+import { readMachineHostFacts } from '../../agent/explain/host-facts.ts';
 import { createNodeSubresources } from '../../agent/node-subresources.ts';
 import { readDnsSettings } from '../../agent/network/dns-settings.ts';
 import { createStepLog } from '../../agent/steps.ts';
@@ -44,6 +46,8 @@ import { vmType } from '../../vm/kinds/virtualmachine/resource.ts';
 import { vmiType } from '../../vm/kinds/virtualmachineinstance/resource.ts';
 import { ensurePrivateDirectory } from '../private-directory.ts';
 import { decideAcceleration } from './emulation.ts';
+import type { LauncherSettings } from '../../vm/launcher/launcher-pod.ts';
+import { podExplainer } from './pod-explainer.ts';
 import { createLateNode } from './late-node.ts';
 import type { StandaloneSettings } from './settings.ts';
 
@@ -190,19 +194,20 @@ export async function startStandalone(options: {
     labelSelector: launcherPodSelector,
     indexers: launcherPodIndexers,
   });
+  const launcher: LauncherSettings = {
+    image: podRuntimeDefaults.launcherImage,
+    kvm: acceleration.kvm,
+    // An emulated guest cannot use it.
+    vhostNet: acceleration.kvm && existsSync('/dev/vhost-net'),
+    cpuAllocationRatio: 10,
+    nodeSelector: { 'kubevirt.io/schedulable': 'true' },
+  };
   await startVmController({ client, vms, vmis, events, logger: logger.child({ name: 'vm' }), signal });
   await startVmiController({
     client,
     vmis,
     pods,
-    launcher: {
-      image: podRuntimeDefaults.launcherImage,
-      kvm: acceleration.kvm,
-      // An emulated guest cannot use it.
-      vhostNet: acceleration.kvm && existsSync('/dev/vhost-net'),
-      cpuAllocationRatio: 10,
-      nodeSelector: { 'kubevirt.io/schedulable': 'true' },
-    },
+    launcher,
     events,
     logger: logger.child({ name: 'vmi' }),
     signal,
@@ -228,7 +233,20 @@ export async function startStandalone(options: {
   };
   const agent = startVmiAgent(context);
   deferClosed(agent.closed);
-  lateNode.bind({ client, node: createNodeSubresources(context, agent) });
+  const explainer = createExplainer({
+    client,
+    nodeName,
+    launcher,
+    host: () => readMachineHostFacts(context),
+    explainPod: podExplainer({
+      client,
+      sandbox,
+      sandboxHost: () => sandboxHost(acceleration.kvm),
+      kubeletDir,
+      podNetwork: { bridge: settings.bridge, cidr: network.cidr },
+    }),
+  });
+  lateNode.bind({ client, node: createNodeSubresources(context, agent, explainer) });
   await agent.ready;
   const adopted = (await listSandboxes(sandbox)).length;
 

@@ -33,6 +33,7 @@ function createWorld(options: { console?: () => Duplex } = {}): World {
     unpause: async () => void calls.push('unpause'),
     console: async () => options.console?.() ?? new PassThrough(),
     inspect: async () => ({ links: [] }),
+    explain: async (namespace, manifest) => ({ namespace, kind: manifest['kind'] }),
   };
   return { client, calls, group: createSubresourceGroup({ client, node, version: '1.2.3' }) };
 }
@@ -272,4 +273,25 @@ test('a console that cannot be opened is refused with a Status', async (t) => {
     vmi.spec.domain.devices.autoattachSerialConsole = false;
   });
   assert.equal(await refused(), 400);
+});
+
+test('explain-vm is of a namespace and takes a manifest', async () => {
+  const { group } = createWorld();
+  const ask = (method: string, body: unknown) =>
+    group.handle({
+      method,
+      version: 'v1',
+      namespace: 'lab',
+      resource: 'explain-vm',
+      name: undefined,
+      subresource: undefined,
+      query: new URLSearchParams(),
+      body,
+    });
+  const manifest = { kind: 'VirtualMachine', metadata: { name: 'web' } };
+  assert.deepEqual((await ask('PUT', manifest)).body, { namespace: 'lab', kind: 'VirtualMachine' });
+  for (const bad of [undefined, 'x', [], {}]) {
+    await assert.rejects(ask('PUT', bad), /must be a VirtualMachine/);
+  }
+  await assert.rejects(ask('GET', manifest), /not supported|Not Supported|not allowed/i);
 });

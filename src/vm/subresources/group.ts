@@ -6,12 +6,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { methodNotSupported, notFound, unknownPath } from '../../apimachinery/status.ts';
 import { console } from './console/console.ts';
+import { explain } from './explain/explain.ts';
 import { inspect } from './inspect/inspect.ts';
 import { pause } from './pause/pause.ts';
 import { restart } from './restart/restart.ts';
 import { start } from './start/start.ts';
 import { stop } from './stop/stop.ts';
-import type { Subresource, SubresourceContext, SubresourceRequest, SubresourceResponse } from './subresource.ts';
+import type {
+  NamespaceResource,
+  Subresource,
+  SubresourceContext,
+  SubresourceRequest,
+  SubresourceResponse,
+} from './subresource.ts';
 import { unpause } from './unpause/unpause.ts';
 import { serveUpgrade } from './websocket.ts';
 
@@ -19,6 +26,7 @@ export const subresourceGroupName = 'subresources.kubevirt.io';
 const versions = ['v1', 'v1alpha3'] as const;
 
 const subresources: readonly Subresource[] = [start, stop, restart, pause, unpause, console, inspect];
+const namespaceResources: readonly NamespaceResource[] = [explain];
 
 export interface GroupRequest {
   readonly method: string;
@@ -53,6 +61,7 @@ export function createSubresourceGroup(context: SubresourceContext): Subresource
     versions,
     resources: [
       ...subresources.map(discover),
+      ...namespaceResources.map(({ name }) => ({ ...nonNamespaced, name, namespaced: true, verbs: ['update'] })),
       { ...nonNamespaced, name: 'version' },
       { ...nonNamespaced, name: 'healthz' },
     ],
@@ -85,6 +94,14 @@ async function handle(context: SubresourceContext, request: GroupRequest): Promi
     if (request.resource === 'healthz') {
       return { code: 200, body: { apiserver: { connectivity: 'ok' } } };
     }
+  }
+  const inNamespace = namespaceResources.find(({ name }) => name === request.resource);
+  if (inNamespace !== undefined && request.namespace !== undefined && request.name === undefined) {
+    if (inNamespace.method !== request.method) {
+      throw methodNotSupported({ group: subresourceGroupName, resource: inNamespace.name }, request.method);
+    }
+    const { namespace, body, query } = request;
+    return inNamespace.handle(context, { namespace, body, query });
   }
   const { subresource, target } = find(request);
   if (subresource.handle === undefined || subresource.method !== request.method) {

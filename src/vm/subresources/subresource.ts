@@ -16,6 +16,8 @@ export interface NodeSubresources {
   console(vmi: VirtualMachineInstance): Promise<Duplex>;
   /** Expected and observed kernel objects of the VM, as plain data. */
   inspect(vmi: VirtualMachineInstance): Promise<object>;
+  /** What a manifest would cause there; nothing is stored or changed. Throws StatusError for one that is refused. */
+  explain(namespace: string, manifest: Readonly<Record<string, unknown>>): Promise<object>;
 }
 
 export interface SubresourceContext {
@@ -44,6 +46,13 @@ export interface Subresource {
   handle?(context: SubresourceContext, request: SubresourceRequest): Promise<SubresourceResponse>;
   /** For a GET that becomes a WebSocket: the bytes to carry. */
   connect?(context: SubresourceContext, request: SubresourceRequest): Promise<Duplex>;
+}
+
+/** A path of a namespace that is about no stored object. */
+export interface NamespaceResource {
+  readonly name: string;
+  readonly method: 'PUT';
+  handle(context: SubresourceContext, request: Omit<SubresourceRequest, 'name'>): Promise<SubresourceResponse>;
 }
 
 /** KubeVirt names the subject in the singular in its errors. */
