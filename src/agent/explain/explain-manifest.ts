@@ -7,7 +7,7 @@ import { secretType, type Pod, type Secret } from '../../apimachinery/core.ts';
 import type { KubeObject, ResourceType } from '../../apimachinery/object.ts';
 import { badRequest, isAlreadyExists, isNotFound } from '../../apimachinery/status.ts';
 import type { KubeClient } from '../../client/client.ts';
-import { renderVmi } from '../../controllers/virtualmachine/vmi-template.ts';
+import { renderVmi } from '../../vm/kinds/virtualmachine/vmi-template.ts';
 import type { Conflict, ExplainedPart, Explanation } from '../../vm/explanation/explanation.ts';
 import { vmType } from '../../vm/kinds/virtualmachine/resource.ts';
 import type { VirtualMachine } from '../../vm/kinds/virtualmachine/types.ts';

@@ -11,7 +11,7 @@ import { sampleVmi } from '../../vm/kinds/virtualmachineinstance/fixtures.ts';
 import type { VirtualMachineInstance, VmiPhase } from '../../vm/kinds/virtualmachineinstance/types.ts';
 import { decide, type VmDecision } from './decide.ts';
 import { backoffSeconds } from './start-failure.ts';
-import { renderVmi } from './vmi-template.ts';
+import { renderVmi } from '../../vm/kinds/virtualmachine/vmi-template.ts';
 
 const now = new Date('2026-01-02T03:04:05Z');
 const vmiUid = 'vmi-1';

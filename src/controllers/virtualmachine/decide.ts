@@ -20,7 +20,7 @@ import type {
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 import { nextStartFailure, retryDelayMs } from './start-failure.ts';
 import { renderStatus } from './status.ts';
-import { isControlledBy, renderVmi } from './vmi-template.ts';
+import { isControlledBy, renderVmi } from '../../vm/kinds/virtualmachine/vmi-template.ts';
 
 export interface VmSnapshot {
   readonly vm: VirtualMachine;

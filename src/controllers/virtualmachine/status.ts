@@ -11,7 +11,7 @@ import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstan
 import { findCondition, withCondition, withoutCondition } from '../conditions.ts';
 import type { StatusChanges } from './decide.ts';
 import { retryDelayMs } from './start-failure.ts';
-import { generationAnnotation, needsRestart } from './vmi-template.ts';
+import { generationAnnotation, needsRestart } from '../../vm/kinds/virtualmachine/vmi-template.ts';
 
 export interface StatusInput {
   readonly vm: VirtualMachine;

@@ -1,7 +1,7 @@
 /** The VMI that a VM makes at a start, and how a later look at it tells whether the template changed since. Pure. */
 import { createHash } from 'node:crypto';
-import type { VirtualMachine } from '../../vm/kinds/virtualmachine/types.ts';
-import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import type { VirtualMachine } from './types.ts';
+import type { VirtualMachineInstance } from '../virtualmachineinstance/types.ts';
 
 /** Annotation on a VMI: the VM's generation that it was made from. KubeVirt's name. */
 export const generationAnnotation = 'kubevirt.io/vm-generation';
