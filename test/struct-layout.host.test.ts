@@ -32,7 +32,7 @@ const headers: Readonly<Record<string, readonly string[]>> = {
   mount: ['sched.h', 'sys/syscall.h', 'sys/mount.h', 'fcntl.h', 'linux/magic.h'],
   namespace: ['sched.h', 'sys/mount.h', 'sys/syscall.h', 'linux/magic.h', 'linux/nsfs.h', 'fcntl.h'],
   netlink: ['sys/socket.h', 'linux/netlink.h', 'linux/rtnetlink.h'],
-  nftables: ['linux/netfilter.h', 'linux/netfilter/nfnetlink.h', 'linux/netfilter/nf_tables.h'],
+  nftables: ['linux/netlink.h', 'linux/netfilter.h', 'linux/netfilter/nfnetlink.h', 'linux/netfilter/nf_tables.h'],
   path: ['fcntl.h', 'stdio.h', 'sys/syscall.h', 'linux/openat2.h'],
   pci: ['linux/pci_regs.h'],
   process: ['sys/syscall.h', 'sched.h', 'sys/resource.h', 'linux/sched.h'],
@@ -71,7 +71,7 @@ const ownNames: ReadonlySet<string> = new Set(
 
 /** Values that Linux 6.1 headers lack: the kernel has them later. With newer headers they are compared like all. */
 const newerNames: ReadonlySet<string> = new Set(
-  'KVM_CAP_GUEST_MEMFD KVM_CAP_MEMORY_ATTRIBUTES KVM_CAP_USER_MEMORY2 KVM_CAP_VM_TYPES TUN_F_USO4 TUN_F_USO6'.split(
+  'KVM_CAP_GUEST_MEMFD KVM_CAP_MEMORY_ATTRIBUTES KVM_CAP_USER_MEMORY2 KVM_CAP_VM_TYPES NFTA_DEVICE_PREFIX NFT_TABLE_F_PERSIST TUN_F_USO4 TUN_F_USO6'.split(
     ' ',
   ),
 );
@@ -204,6 +204,10 @@ for (const { file, folder } of files) {
     assert.ok(includes !== undefined, `add the headers of src/linux/${folder} to the table in this test`);
     const module = (await import(pathToFileURL(path.join(root, file)).href)) as Readonly<Record<string, unknown>>;
     const { compared, missing } = compare(collect(module), includes);
+    if (compared + missing.length === 0) {
+      t.skip('has only values of the kernel itself, which are in no header for programs');
+      return;
+    }
     assert.deepEqual(
       missing.filter((name) => !newerNames.has(name)),
       [],
