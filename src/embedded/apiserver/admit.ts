@@ -152,6 +152,19 @@ export function requireNamespace(context: ApiContext, request: ObjectRequest, na
   }
 }
 
+/** No objects of a kind whose CustomResourceDefinition is on its way out, or gone. */
+export function requireDefinition(context: ApiContext, request: ObjectRequest): void {
+  const { group, resource, custom } = request.resolved.definition;
+  if (custom === undefined) {
+    return;
+  }
+  const current = context.registry.findDefinition(group, resource)?.custom;
+  if (current?.uid !== custom.uid || current.terminating) {
+    const text = 'create not allowed while custom resource definition is terminating';
+    throw failure(405, 'MethodNotAllowed', text, { ...(group !== '' && { group }), kind: resource });
+  }
+}
+
 export function requireObjectSize(byteLength: number): void {
   if (byteLength > limits.objectBytes) {
     throw tooLarge(`the object takes ${byteLength} bytes; at most ${limits.objectBytes} are stored`);

@@ -6,6 +6,7 @@ import {
   applySchema,
   asObject,
   refuseInvalid,
+  requireDefinition,
   requireNamespace,
   requireObjectSize,
   runAdmission,
@@ -89,6 +90,7 @@ async function createNamed(
   strategy.prepareForCreate?.(given);
   const name = given.metadata.name ?? '';
   requireNamespace(context, request, name);
+  requireDefinition(context, request);
   const review = { operation: 'CREATE', name, object: given, oldObject: undefined, dryRun: options.dryRun } as const;
   const object = (await runAdmission(context, request, review)) ?? given;
   if (object !== given) {
@@ -108,8 +110,9 @@ async function createNamed(
     }
     return viewObject(object);
   }
-  // Again, as admission took time: the namespace may have gone meanwhile.
+  // Again, as admission took time: the namespace or the kind may have gone meanwhile.
   requireNamespace(context, request, name);
+  requireDefinition(context, request);
   const entry = await context.store.create(key, stored.encode);
   return viewStored(resolved, entry.value);
 }

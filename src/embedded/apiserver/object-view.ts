@@ -3,6 +3,7 @@
  * answer in that version is the stored bytes as they are. Parsed forms are shared by all who look at the same bytes.
  */
 import type { KubeObject } from '../../apimachinery/object.ts';
+import { cloneJson } from './json.ts';
 import type { ResourceDefinition, ResourceVersion } from './resource.ts';
 import { apiVersionOf } from './resource.ts';
 import type { ResolvedResource } from './registry.ts';
@@ -26,8 +27,42 @@ export function parseStored(bytes: Buffer): KubeObject {
   return object;
 }
 
-export function viewStored({ definition, version }: ResolvedResource, bytes: Buffer): ObjectView {
-  if (version.name === definition.storageVersion && version.fromStorage === undefined) {
+/**
+ * The object in a served version. One that was stored before its definition was changed gets the defaults of today and loses
+ * the fields that are no more, as if it were written now. Shared: copy before changing.
+ */
+export function readStored({ definition, version }: ResolvedResource, bytes: Buffer): KubeObject {
+  const served = toServed(definition, version, parseStored(bytes));
+  if (!isOlderThanDefinition(definition, bytes) || version.schema === undefined) {
+    return served;
+  }
+  const known = renewed.get(bytes);
+  if (known?.version === version) {
+    return known.object;
+  }
+  const object = cloneJson(served);
+  version.schema.prune(object);
+  version.schema.applyDefaults(object);
+  renewed.set(bytes, { version, object });
+  return object;
+}
+
+const renewed = new WeakMap<Buffer, { readonly version: ResourceVersion; readonly object: KubeObject }>();
+const revisionMark = Buffer.from('"resourceVersion":"');
+
+/** Stored forms begin with what names the object, its revision included: see `prepareStored`. */
+function isOlderThanDefinition({ custom }: ResourceDefinition, bytes: Buffer): boolean {
+  if (custom === undefined) {
+    return false;
+  }
+  const start = bytes.indexOf(revisionMark) + revisionMark.length;
+  return Number(bytes.toString('latin1', start, bytes.indexOf(0x22, start))) < custom.revision;
+}
+
+export function viewStored(resolved: ResolvedResource, bytes: Buffer): ObjectView {
+  const { definition, version } = resolved;
+  const asStored = version.name === definition.storageVersion && version.fromStorage === undefined;
+  if (asStored && !isOlderThanDefinition(definition, bytes)) {
     return {
       bytes,
       get object() {
@@ -35,7 +70,7 @@ export function viewStored({ definition, version }: ResolvedResource, bytes: Buf
       },
     };
   }
-  return viewObject(toServed(definition, version, parseStored(bytes)));
+  return viewObject(readStored(resolved, bytes));
 }
 
 export function viewObject(object: KubeObject): ObjectView {

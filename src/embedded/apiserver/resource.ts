@@ -93,7 +93,14 @@ export interface ResourceDefinition {
   readonly versions: readonly ResourceVersion[];
   readonly strategy: Strategy;
   /** Made by a CustomResourceDefinition of this name and uid. */
-  readonly custom?: { readonly name: string; readonly uid: string };
+  readonly custom?: {
+    readonly name: string;
+    readonly uid: string;
+    /** Of the definition: what was stored before it may lack its defaults. */
+    readonly revision: number;
+    /** Being deleted: objects may go, not come. */
+    readonly terminating: boolean;
+  };
 }
 
 export const allVerbs: readonly string[] = [

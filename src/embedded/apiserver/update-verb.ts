@@ -10,7 +10,7 @@ import type { ApiContext, ObjectRequest } from './context.ts';
 import { cloneJson } from './json.ts';
 import { limits } from './limits.ts';
 import { carryMetadata, timestamp, validateMetadata, validateMetadataUpdate } from './metadata.ts';
-import { parseStored, prepareStored, toServed, toStored, viewObject, viewStored } from './object-view.ts';
+import { prepareStored, readStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
 import { trackUpdate } from './managed-fields/track-update.ts';
@@ -68,7 +68,7 @@ async function changeOnce(
   const { definition, version } = request.resolved;
   const { strategy } = definition;
   const { name, entry, options } = work;
-  const old = toServed(definition, version, parseStored(entry.value));
+  const old = readStored(request.resolved, entry.value);
   const object = asObject(request, work.change(old));
   if ((object.metadata.name ?? name) !== name) {
     throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);

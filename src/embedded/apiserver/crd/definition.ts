@@ -31,7 +31,12 @@ export function buildDefinition(crd: CustomResourceDefinition): ResourceDefiniti
       strategicMerge: false,
       fields: Object.fromEntries(selectable.map(({ jsonPath }) => [jsonPath.replace(/^\./u, ''), reader(jsonPath)])),
     },
-    custom: { name: crd.metadata.name, uid: crd.metadata.uid ?? '' },
+    custom: {
+      name: crd.metadata.name,
+      uid: crd.metadata.uid ?? '',
+      revision: Number(crd.metadata.resourceVersion ?? 0),
+      terminating: crd.metadata.deletionTimestamp !== undefined,
+    },
   };
 }
 

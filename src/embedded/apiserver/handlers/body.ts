@@ -27,7 +27,11 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
     });
     request.once('end', resolve);
     request.once('error', reject);
-    request.once('close', () => reject(badRequest('the request ended before its body')));
+    request.once('close', () => {
+      if (!request.complete) {
+        reject(badRequest('the request ended before its body'));
+      }
+    });
   });
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
