@@ -27,6 +27,7 @@ import {
   NFTA_SET_ELEM_USERDATA,
 } from './constants.ts';
 import { decodeValue, decodeVerdict, encodeValue, encodeVerdict, needValue } from './data.ts';
+import type { StatefulExpression } from './expressions/action-types.ts';
 import { needAttribute } from './expressions/codec.ts';
 import { decodeStatefulList, encodeStatefulList } from './expressions/stateful.ts';
 import { NFGENMSG_SIZE } from './header.ts';
@@ -193,20 +194,35 @@ export function chunkElements(elements: readonly RawElement[]): RawElement[][] {
   return chunk.length === 0 ? chunks : [...chunks, chunk];
 }
 
-/** No less than the bytes that the element takes: four bytes of text are at most one character. */
+/** No less than the bytes that the element takes. */
 function sizeLimit(element: RawElement): number {
-  const text = (value: string | undefined): number => (value === undefined ? 0 : 16 + value.length * 4);
-  const hex = (value: string | undefined): number => (value === undefined ? 0 : 16 + value.length / 2);
-  const { expressions = [], verdict } = element;
+  const { expressions, verdict } = element;
   return (
     32 +
-    hex(element.key) +
-    hex(element.keyEnd) +
-    hex(element.data) +
-    text(element.comment) +
-    text(element.object) +
-    (verdict === undefined ? 0 : 32 + text('chain' in verdict ? verdict.chain : undefined)) +
-    expressions.reduce((sum, one) => sum + 112 + (one.type === 'unknown' ? hex(one.data) + text(one.name) : 0), 0)
+    hexSize(element.key) +
+    hexSize(element.keyEnd) +
+    hexSize(element.data) +
+    textSize(element.comment) +
+    textSize(element.object) +
+    (verdict === undefined ? 0 : 32 + ('chain' in verdict ? textSize(verdict.chain) : 0)) +
+    (expressions === undefined ? 0 : stateSize(expressions))
+  );
+}
+
+function hexSize(value: string | undefined): number {
+  return value === undefined ? 0 : 16 + value.length / 2;
+}
+
+/** A character takes at most four bytes. */
+function textSize(value: string | undefined): number {
+  return value === undefined ? 0 : 16 + value.length * 4;
+}
+
+/** A limit, the largest, takes 88 bytes. */
+function stateSize(expressions: readonly StatefulExpression[]): number {
+  return expressions.reduce(
+    (sum, one) => sum + 112 + (one.type === 'unknown' ? hexSize(one.data) + textSize(one.name) : 0),
+    0,
   );
 }
 
