@@ -49,12 +49,9 @@ describe('bridges on the kernel', { skip: isRoot ? false : 'needs root' }, () =>
     replaceForwardingEntry(socket, { linkIndex: other, macAddress, isSticky: true });
     assert.equal(find()?.linkIndex, other);
     assert.equal(find()?.isSticky, true);
-    assert.deepEqual(
-      listForwardingEntries(socket, { port: other })
-        .filter((entry) => entry.macAddress === macAddress)
-        .map(({ linkIndex }) => linkIndex),
-      [other],
-    );
+    // A kernel with VLAN filtering has one entry per VLAN of the port and one without.
+    const ofPort = listForwardingEntries(socket, { port: other }).filter((entry) => entry.macAddress === macAddress);
+    assert.deepEqual([...new Set(ofPort.map(({ linkIndex }) => linkIndex))], [other]);
     deleteForwardingEntry(socket, { linkIndex: other, macAddress });
     assert.equal(find(), undefined);
     assert.throws(() => deleteForwardingEntry(socket, { linkIndex: other, macAddress }), { code: 'ENOENT' });
@@ -106,7 +103,13 @@ describe('bridges on the kernel', { skip: isRoot ? false : 'needs root' }, () =>
     ]);
     assert.ok(vlansOf(bridge)?.some(({ id }) => id === 100));
     const [seen] = netns.bridge('-compressvlans', 'vlan', 'show', 'dev', 'p0');
-    assert.deepEqual(seen?.['vlans'], [
+    const seenVlans = (seen?.['vlans'] ?? []) as { vlan: number; vlanEnd?: number; flags?: string[] }[];
+    const withoutState = seenVlans.map(({ vlan, vlanEnd, flags }) => ({
+      vlan,
+      ...(vlanEnd === undefined ? {} : { vlanEnd }),
+      ...(flags === undefined ? {} : { flags }),
+    }));
+    assert.deepEqual(withoutState, [
       { vlan: 1, flags: ['Egress Untagged'] },
       { vlan: 100, flags: ['PVID', 'Egress Untagged'] },
       { vlan: 200, vlanEnd: 210 },

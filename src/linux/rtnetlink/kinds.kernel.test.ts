@@ -12,7 +12,6 @@ import {
   deleteLink,
   findLink,
   getLink,
-  getLinkWithVirtualFunctions,
   setLink,
 } from './links/links.ts';
 import type { LinkChange, LinkSpec } from './links/types.ts';
@@ -255,11 +254,5 @@ describe('link kinds on the kernel', { skip: isRoot ? false : 'needs root' }, ()
     assertIncludes(getLink(socket, { name: 'port' }).bridgePort as Record<string, unknown>, given);
     deleteLink(socket, { name: 'port' });
     deleteLink(socket, { name: 'brp' });
-  });
-
-  test('virtual functions of a real device', (t) => {
-    const link = getLinkWithVirtualFunctions(netns.socket, { name: 'lower' });
-    assert.equal(link.virtualFunctions, undefined);
-    t.skip('no SR-IOV device; the codec is tested on constructed bytes');
   });
 });
