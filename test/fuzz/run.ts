@@ -25,7 +25,7 @@ export interface FuzzRun {
   readonly onResult?: (result: TargetResult) => void;
 }
 
-const HANG_MS = 10_000;
+const HANG_MS = 30_000;
 const HEAP_MAX_MEBIBYTES = 512;
 const MESSAGE_BYTES_MAX = 16_384;
 
