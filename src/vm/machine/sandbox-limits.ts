@@ -1,6 +1,7 @@
 /** The limits and device grants of a VM's sandbox, as kubelet and the embedded runtime compute them from the Pod. Pure. */
 import type { Pod } from '../../apimachinery/core.ts';
 import { quantityBytes, quantityMilliCpu } from '../../apimachinery/quantity.ts';
+import { sharesToWeight, sharesToWeightByCurve } from '../../linux/cgroup/weights.ts';
 
 export interface SandboxLimits {
   readonly memoryMaxBytes: number | 'max';
@@ -49,10 +50,7 @@ export function sandboxLimits(pod: Pod): SandboxLimits {
  * crun 1.23) so that 1024 shares are the default weight of 100. Both are right; the second is what we write.
  */
 export function cpuWeights(shares: number): readonly number[] {
-  const even = 1 + Math.floor(((shares - sharesMin) * 9999) / (sharesMax - sharesMin));
-  const log = Math.log2(shares);
-  const curved = shares >= sharesMax ? 10_000 : Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
-  return [even, curved];
+  return [sharesToWeight(shares), sharesToWeightByCurve(shares)];
 }
 
 /** What every OCI runtime allows a container; older ones give TUN to all. `<type> <major>:<minor>`. */

@@ -1,5 +1,7 @@
 import fs from 'node:fs';
 import { VmletError, errorCode, errorMessage } from '../../../base/errors.ts';
+import { replaceDevicePrograms } from '../../../linux/cgroup/devices/devices.ts';
+import { parseDeviceRules } from '../../../linux/cgroup/values.ts';
 import { readStat } from '../../../linux/process/process.ts';
 import { describeCgroupOp } from './describe.ts';
 import type { CgroupOp } from './model.ts';
@@ -13,6 +15,9 @@ export function applyCgroupOps(ops: readonly CgroupOp[]): void {
     // The pid of a process that ended may be somebody else's by now.
     if (op.kind === 'move-process' && Number(readStat(op.pid)?.startTicks) !== op.startTicks) {
       continue;
+    }
+    if (op.kind === 'replace-devices') {
+      replaceDevicePrograms(op.directory, parseDeviceRules(op.rules.join('\n')));
     }
     for (const { file, text } of op.writes) {
       try {

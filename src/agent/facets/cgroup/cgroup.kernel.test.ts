@@ -5,8 +5,10 @@ import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
+import { detachDevicePrograms, replaceDevicePrograms } from '../../../linux/cgroup/devices/devices.ts';
 import { readLayout } from '../../../linux/cgroup/layout.ts';
 import { attachProcess, createCgroup, removeCgroup } from '../../../linux/cgroup/tree.ts';
+import { parseDeviceRules } from '../../../linux/cgroup/values.ts';
 import type { Cgroup, CgroupTree } from '../../../linux/cgroup/types.ts';
 import { applyCgroupOps } from './apply.ts';
 import { describeCgroupOp } from './describe.ts';
@@ -117,6 +119,34 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
     assert.equal(plan()[0]?.kind, 'deny-all-devices');
     applyCgroupOps(plan());
     assert.deepEqual(plan(), []);
+  });
+
+  test('devices on v2: an eBPF program that allows more or less is replaced', (t) => {
+    const places = spec.places.filter(({ kind }) => kind === 'v2');
+    const [place] = places;
+    if (place === undefined) {
+      t.skip('no v2 hierarchy');
+      return;
+    }
+    const onlyV2 = { ...spec, places };
+    const planV2 = (): readonly CgroupOp[] =>
+      planCgroup(onlyV2, observeCgroup(onlyV2, initPid())).filter(({ kind }) => kind !== 'set-limit');
+    try {
+      assert.deepEqual(
+        planV2().map(({ kind }) => kind),
+        ['replace-devices'],
+        'without a program every device is open',
+      );
+      applyCgroupOps(planV2());
+      assert.deepEqual(planV2(), []);
+      replaceDevicePrograms(place.directory, parseDeviceRules('c 10:237 rwm\nc 1:3 rwm'));
+      assert.match(planV2().map(describeCgroupOp).join(), /^allow these devices and no others: .*c 10:200 rwm/);
+      assert.doesNotMatch(planV2().map(describeCgroupOp).join(), /10:237/);
+      applyCgroupOps(planV2());
+      assert.deepEqual(planV2(), []);
+    } finally {
+      detachDevicePrograms(place.directory);
+    }
   });
 
   test('any limits, from any others, cut off after any operation', () => {

@@ -112,6 +112,7 @@ test('explain shows the limits of the Pod and what is written where', () => {
       'set the CPU weight to 174 (was 100)',
       'set the CPU limit to 2 CPUs (was none)',
       'set the limit of processes and threads to 1024 (was none)',
+      'allow these devices and no others: c 1:3 rwm, c 1:5 rwm, c 1:7 rwm, c 1:8 rwm, c 1:9 rwm, c 5:0 rwm, c 5:2 rwm, c 136:* rwm',
     ],
   );
   assert.deepEqual(
@@ -121,6 +122,7 @@ test('explain shows the limits of the Pod and what is written where', () => {
       '/sys/fs/cgroup/vmlet/podu/cpu.weight <- 174',
       '/sys/fs/cgroup/vmlet/podu/cpu.max <- 200000 100000',
       '/sys/fs/cgroup/vmlet/podu/pids.max <- 1024',
+      'an eBPF program on /sys/fs/cgroup/vmlet/podu',
     ],
   );
 });

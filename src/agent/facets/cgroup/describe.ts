@@ -12,6 +12,8 @@ export function describeCgroupOp(op: CgroupOp): string {
       return `allow device ${op.rule}`;
     case 'deny-device':
       return `no longer allow device ${op.rule}`;
+    case 'replace-devices':
+      return `allow these devices and no others: ${op.rules.join(', ')}`;
     case 'move-process':
       return `move process ${op.pid} (${op.command}) from cgroup ${op.from} back to ${op.to}`;
     default:
@@ -24,6 +26,7 @@ export function reasonOfCgroupOp(op: CgroupOp): string {
     case 'set-limit':
       return reasons[op.limit];
     case 'deny-all-devices':
+    case 'replace-devices':
       return 'a sandbox opens only the devices that its Pod asked for';
     case 'allow-device':
       return 'the Pod asked for it, or every container has it';

@@ -25,5 +25,8 @@ export const cgroupFacet: Facet<CgroupFacts, CgroupSpec, CgroupObserved, CgroupO
   apply: (_place, ops) => applyCgroupOps(ops),
   describe: describeCgroupOp,
   reason: reasonOfCgroupOp,
-  detail: ({ writes }) => writes.map(({ file, text }) => `${file} <- ${text}`).join('\n'),
+  detail: (op) =>
+    op.kind === 'replace-devices'
+      ? `an eBPF program on ${op.directory}`
+      : op.writes.map(({ file, text }) => `${file} <- ${text}`).join('\n'),
 };

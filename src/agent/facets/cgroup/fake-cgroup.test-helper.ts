@@ -53,7 +53,7 @@ export class FakeCgroup implements FakeKernel<CgroupObserved, CgroupOp> {
       cpuQuotaMicros: limit(quota),
       cpuPeriodMicros: Number(period),
       pidsMax: limit(values['pids.max']),
-      deviceRules: isV2 ? undefined : this.#rules,
+      deviceRules: this.#rules,
       strays: Object.entries(this.#strays)
         .filter(([, missing]) => missing.length > 0)
         .map(([pid, missing]): StrayProcess => ({
@@ -67,6 +67,9 @@ export class FakeCgroup implements FakeKernel<CgroupObserved, CgroupOp> {
   }
 
   apply(op: CgroupOp): void {
+    if (op.kind === 'replace-devices') {
+      this.#rules = op.rules;
+    }
     for (const { file, text } of op.writes) {
       const place = this.#places.find(({ directory }) => file.startsWith(`${directory}/`));
       assert.ok(place !== undefined, `${file} is not the sandbox's`);

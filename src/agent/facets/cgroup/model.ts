@@ -30,7 +30,7 @@ export interface CgroupObserved {
   readonly cpuQuotaMicros: number | 'max' | undefined;
   readonly cpuPeriodMicros: number | undefined;
   readonly pidsMax: number | 'max' | undefined;
-  /** `c 10:200 rwm`; undefined where no v1 hierarchy lists them. */
+  /** `c 10:200 rwm`; undefined where they cannot be told: an eBPF program that is no list of rules, or several. */
   readonly deviceRules: readonly string[] | undefined;
   /** Processes of the sandbox that are, whole or by a thread, in another cgroup. */
   readonly strays: readonly StrayProcess[];
@@ -65,6 +65,8 @@ export type CgroupOp = { readonly writes: readonly FileWrite[] } & (
   /** After it no device may be opened until it is allowed. */
   | { readonly kind: 'deny-all-devices' }
   | { readonly kind: 'allow-device' | 'deny-device'; readonly rule: string }
+  /** v2: the eBPF program of these rules takes the place of the one that is attached, without a gap. */
+  | { readonly kind: 'replace-devices'; readonly directory: string; readonly rules: readonly string[] }
   | {
       readonly kind: 'move-process';
       readonly pid: number;

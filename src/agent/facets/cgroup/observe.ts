@@ -1,6 +1,7 @@
 /** Reads a sandbox's control group, and which of its processes are in it. */
 import fs from 'node:fs';
 import { VmletError, errorCode } from '../../../base/errors.ts';
+import { readDevicePrograms } from '../../../linux/cgroup/devices/devices.ts';
 import { cgroupDirectory, matchProcessCgroup, readLayout } from '../../../linux/cgroup/layout.ts';
 import { readCgroupValues } from '../../../linux/cgroup/observe.ts';
 import type { Cgroup, CgroupLayout } from '../../../linux/cgroup/types.ts';
@@ -58,9 +59,24 @@ export function observeCgroup(spec: CgroupSpec, initPid: number): CgroupObserved
     cpuQuotaMicros: values.cpuQuotaMicros,
     cpuPeriodMicros: values.cpuPeriodMicros,
     pidsMax: values.pidsMax,
-    deviceRules: values.devices?.map(formatDeviceRule),
+    deviceRules: values.devices?.map(formatDeviceRule) ?? readProgramRules(spec.places),
     strays: listDescendants(initPid).flatMap((pid) => findStray(pid, spec.places)),
   };
+}
+
+/** Of the eBPF program on v2. None attached is every device; more than one, or one that is no list of rules, is not judged. */
+function readProgramRules(places: readonly CgroupPlace[]): readonly string[] | undefined {
+  const directory = places.find(({ kind }) => kind === 'v2')?.directory;
+  if (directory === undefined || places.some(({ controllers }) => controllers.includes('devices'))) {
+    return undefined;
+  }
+  const [program, ...others] = readDevicePrograms(directory).filter(({ inherited }) => !inherited);
+  if (program === undefined) {
+    return ['a *:* rwm'];
+  }
+  return others.length > 0 || program.decoded.kind !== 'rules'
+    ? undefined
+    : program.decoded.rules.map(formatDeviceRule);
 }
 
 /** CPUs that the sandbox may use, as a list of the kernel; undefined without a cpuset controller. */

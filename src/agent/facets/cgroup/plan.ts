@@ -91,33 +91,67 @@ function limitWrites(places: readonly CgroupPlace[], limit: CgroupLimit, value: 
   }
 }
 
-/** v1 only: on v2 an eBPF program decides, which is the Pod runtime's. */
-function planDevices({ places, devices }: CgroupSpec, { deviceRules }: CgroupObserved): readonly CgroupOp[] {
-  const directory = places.find(({ controllers }) => controllers.includes('devices'))?.directory;
-  if (deviceRules === undefined || directory === undefined) {
+function planDevices(spec: CgroupSpec, { deviceRules }: CgroupObserved): readonly CgroupOp[] {
+  const v1 = spec.places.find(({ controllers }) => controllers.includes('devices'))?.directory;
+  const v2 = spec.places.find(({ kind }) => kind === 'v2')?.directory;
+  if (deviceRules === undefined) {
     return [];
   }
+  return v1 === undefined ? planDeviceProgram(spec, deviceRules, v2) : planDeviceRules(spec, deviceRules, v1);
+}
+
+/** One program has all rules: any difference replaces it. */
+function planDeviceProgram(
+  spec: CgroupSpec,
+  deviceRules: readonly string[],
+  directory: string | undefined,
+): readonly CgroupOp[] {
+  assert(directory !== undefined, 'no hierarchy restricts devices');
+  const { required, isPermitted } = devicesOf(spec);
+  const kept = deviceRules.filter(isPermitted);
+  const missing = required.filter((number) => !isAllowed(number, deviceRules)).map((number) => `${number} rwm`);
+  return kept.length === deviceRules.length && missing.length === 0
+    ? []
+    : [{ kind: 'replace-devices', directory, rules: [...kept, ...missing], writes: [] }];
+}
+
+function planDeviceRules(spec: CgroupSpec, deviceRules: readonly string[], directory: string): readonly CgroupOp[] {
   const ops: CgroupOp[] = [];
-  const required = [...deviceNumbersOfEveryContainer.filter((number) => !optionalDevices.has(number)), ...devices];
-  const permitted = new Set([...deviceNumbersOfEveryContainer, ...devices]);
+  const { required, isPermitted } = devicesOf(spec);
   const isOpen = deviceRules.includes(everything);
   if (isOpen) {
     ops.push({ kind: 'deny-all-devices', writes: [{ file: `${directory}/devices.deny`, text: 'a' }] });
   } else {
     for (const rule of deviceRules) {
-      if (!mknodRules.has(rule) && !permitted.has(numberOf(rule))) {
+      if (!isPermitted(rule)) {
         ops.push({ kind: 'deny-device', rule, writes: [{ file: `${directory}/devices.deny`, text: rule }] });
       }
     }
   }
-  for (const number of new Set(required)) {
-    const isAllowed = !isOpen && deviceRules.some((rule) => numberOf(rule) === number && /r.*w/.test(accessOf(rule)));
-    if (!isAllowed) {
+  for (const number of required) {
+    if (isOpen || !isAllowed(number, deviceRules)) {
       const rule = `${number} rwm`;
       ops.push({ kind: 'allow-device', rule, writes: [{ file: `${directory}/devices.allow`, text: rule }] });
     }
   }
   return ops;
+}
+
+function devicesOf({ devices }: CgroupSpec): {
+  readonly required: readonly string[];
+  readonly isPermitted: (rule: string) => boolean;
+} {
+  const permitted = new Set([...deviceNumbersOfEveryContainer, ...devices]);
+  return {
+    required: [
+      ...new Set([...deviceNumbersOfEveryContainer.filter((number) => !optionalDevices.has(number)), ...devices]),
+    ],
+    isPermitted: (rule) => mknodRules.has(rule) || permitted.has(numberOf(rule)),
+  };
+}
+
+function isAllowed(number: string, rules: readonly string[]): boolean {
+  return rules.some((rule) => numberOf(rule) === number && /r.*w/.test(accessOf(rule)));
 }
 
 /** `c 10:200` of `c 10:200 rwm`. */

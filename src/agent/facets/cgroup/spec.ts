@@ -37,7 +37,7 @@ export function newCgroup({ places }: CgroupSpec): CgroupObserved {
     cpuQuotaMicros: 'max',
     cpuPeriodMicros: 100_000,
     pidsMax: 'max',
-    deviceRules: isV1 ? ['a *:* rwm'] : undefined,
+    deviceRules: ['a *:* rwm'],
     strays: [],
   };
 }
