@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { withDeadline } from '../../base/deadline.ts';
+import { errorCode } from '../../base/errors.ts';
 import { openFds } from '../fd/fd.ts';
 import { NETLINK_NETFILTER } from '../netlink/constants.ts';
 import { decodeMessages } from '../netlink/message.ts';
 import { type NetlinkSocket, openNetlink } from '../netlink/socket.ts';
+import { subscribe } from '../netlink/subscribe.ts';
+import { createReactor } from '../reactor/reactor.ts';
 import * as b from './build.ts';
 import { normalizeTable } from './compare.ts';
 import { NFNLGRP_NFTABLES } from './constants.ts';
-import { dumpTable, listTables } from './dump.ts';
+import { dumpTable, listTables, readGeneration } from './dump.ts';
 import { formatTable } from './format.ts';
 import { deleteTable, planTable, replaceTable } from './nftables.ts';
 import { createTransactionDecoder, decodeTableNotifications, type TableTransaction } from './notifications.ts';
-import { probeTableFlags } from './probe.ts';
+import { probeRule, probeTableFlags } from './probe.ts';
 import { openTestNamespace, type TestNamespace } from './testing/namespace.ts';
 import type { Table } from './types.ts';
 
@@ -156,6 +160,76 @@ describe('chains on devices, table flags, notifications', { skip: isRoot ? false
       assert.equal(replaceTable(owner, { ...table, comment: 'again' }), 'replaced');
     }
     assert.equal(dumpTable(socket, table), undefined);
+  });
+
+  test('a rule is probed without being made', () => {
+    const generation = readGeneration(socket);
+    assert.equal(probeRule(socket, { family: 'ip', expressions: b.rule(b.tcpDport(1), b.drop()).expressions }), true);
+    assert.equal(
+      probeRule(socket, { family: 'ip', expressions: [{ type: 'unknown', name: 'none', data: '' }] }),
+      false,
+    );
+    // Only a netdev chain can forward.
+    const fwd = [...b.setMetaMark(1).slice(0, 1), { type: 'fwd', sregDevice: 1 } as const];
+    assert.equal(probeRule(socket, { family: 'ip', expressions: fwd }), false);
+    // What nft thinks of it.
+    const queue = [{ type: 'queue', number: 3, total: 1, flags: [] }] as const;
+    const script = 'table ip q {\n chain c {\n queue num 3\n }\n }\n';
+    let taken = true;
+    try {
+      space.nft(['-c', '-f', '-'], script);
+    } catch {
+      taken = false;
+    }
+    assert.equal(probeRule(socket, { family: 'ip', expressions: queue }), taken);
+    assert.equal(readGeneration(socket), generation);
+  });
+
+  test('a chain on all devices with a beginning', (t) => {
+    const base = { type: 'filter', hook: 'ingress', priority: 0, policy: 'accept', devices: ['tap*'] } as const;
+    const table: Table = { family: 'netdev', name: 'all', sets: [], chains: [{ name: 'c', base, rules: [] }] };
+    try {
+      replaceTable(socket, table);
+    } catch (error) {
+      t.skip(`the kernel has no patterns of devices (6.16): ${errorCode(error)}`);
+      return;
+    }
+    const observed = dumpTable(socket, table);
+    assert.ok(observed !== undefined);
+    assert.deepEqual(normalizeTable(observed), normalizeTable(table));
+    deleteTable(socket, table);
+  });
+
+  test('a subscription gives transactions', async (t) => {
+    const reactor = createReactor({ onError: (error) => assert.fail(String(error)) });
+    reactor.ref();
+    t.after(() => reactor.close());
+    const decoder = createTransactionDecoder();
+    const seen: TableTransaction[] = [];
+    const done = Promise.withResolvers<undefined>();
+    using _subscription = subscribe({
+      protocol: NETLINK_NETFILTER,
+      netns: space.netns,
+      groups: [NFNLGRP_NFTABLES],
+      reactor,
+      onMessages(messages) {
+        seen.push(...decoder.push(messages));
+        if (seen.length === 2) {
+          done.resolve(undefined);
+        }
+      },
+      onOverrun: () => decoder.flush(),
+    });
+    const table: Table = { family: 'ip', name: 'seen', sets: [], chains: [{ name: 'c', rules: [b.rule(b.drop())] }] };
+    replaceTable(socket, table);
+    deleteTable(socket, table);
+    await withDeadline(done.promise, 30_000, 'waiting for two transactions');
+    assert.deepEqual(
+      seen[0]?.changes.map(({ kind, change }) => `${kind} ${change}`),
+      ['table new', 'chain new', 'rule new'],
+    );
+    assert.equal(seen[0].end?.processId, process.pid);
+    assert.ok(seen[1]?.changes.every(({ change }) => change === 'deleted'));
   });
 
   test('a table that persists outlives its socket and is taken over', (t) => {
