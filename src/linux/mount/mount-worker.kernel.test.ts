@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { pollUntil } from '../../base/deadline.ts';
 import { openFds } from '../fd/fd.ts';
 import { openNamespace } from '../namespace/namespace.ts';
 import { fdPath } from '../path/openat2.ts';
@@ -110,3 +111,38 @@ void test('a namespace without /proc, where our own paths do not exist', { skip 
     await worker.close();
   }
 });
+
+void test(
+  'an answer after the deadline leaves nothing open, and the next request has a new thread',
+  { skip },
+  async () => {
+    using cleanup = new DisposableStack();
+    const { pid, root } = await sandbox(cleanup);
+    using namespace = openNamespace(`/proc/${pid}/ns/mnt`, 'mnt');
+    const worker = createMountWorker({ timeoutMs: 1 });
+    const detached = (): number =>
+      fs.readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`) === path.join(root, 'one');
+        } catch {
+          return false;
+        }
+      }).length;
+    try {
+      // Starting a thread takes longer than that.
+      await assert.rejects(worker.openPath(namespace, path.join(root, 'one')), { code: 'Cancelled' });
+      await assert.rejects(worker.openPath(namespace, path.join(root, 'one')), { code: 'Cancelled' });
+      await pollUntil(() => (detached() === 0 ? true : undefined), { timeoutMs: 5000, doing: 'the late descriptors' });
+    } finally {
+      await worker.close();
+    }
+    const patient = createMountWorker();
+    try {
+      using handle = await patient.openPath(namespace, path.join(root, 'one'));
+      assert.equal(detached(), 1);
+      assert.match(handle.label, /one/);
+    } finally {
+      await patient.close();
+    }
+  },
+);

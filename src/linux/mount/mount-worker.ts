@@ -52,23 +52,30 @@ export function createMountWorker(options: MountWorkerOptions = {}): MountWorker
     return started;
   }
 
-  /** A thread that hangs or died is left alone; the next request gets a new one. */
+  /**
+   * A thread that hangs or died is left alone; the next request gets a new one. What it answers after all is taken in,
+   * since it may be a descriptor, and then it ends.
+   */
   function abandon(which: Worker, error: unknown): void {
     if (worker !== which) {
       return;
     }
     worker = undefined;
+    which.unref();
+    which.once('message', () => void which.terminate());
     for (const { reject } of waiting.values()) {
       reject(error);
     }
     waiting.clear();
-    void which.terminate();
   }
 
   function settle(answer: MountWorkerAnswer): void {
     const pending = waiting.get(answer.id);
     waiting.delete(answer.id);
     if (pending === undefined) {
+      if ('value' in answer && typeof answer.value === 'number') {
+        new Fd(answer.value, 'late answer of a mount thread').close();
+      }
       return;
     }
     if ('value' in answer) {
