@@ -5,6 +5,7 @@ import { dump, exchange, exchangeBatch, execute } from '../../netlink/exchange.t
 import type { Message } from '../../netlink/message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import { RTM_NEWLINK } from '../constants.ts';
+import { describeLinkRef } from './attributes.ts';
 import { decodeLink } from './decode.ts';
 import {
   addAlternativeNamesRequest,
@@ -12,7 +13,6 @@ import {
   deleteAlternativeNamesRequest,
   createLinkRequest,
   deleteLinkRequest,
-  describeLinkRef,
   getLinkRequest,
   listLinksRequest,
 } from './encode.ts';

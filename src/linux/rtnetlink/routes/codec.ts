@@ -2,7 +2,7 @@ import { DecodeError } from '../../../base/errors.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/constants.ts';
 import type { NetlinkRequest } from '../../netlink/exchange.ts';
 import { decodeFields, encodeFields, type FieldTable, u32Field } from '../../netlink/fields.ts';
-import { decodeIpAddress, encodeIpAddress, type IpPrefix, parseIpPrefix } from '../../netlink/ip-address.ts';
+import { encodeIpAddress, type IpPrefix, parseIpPrefix } from '../../netlink/ip-address.ts';
 import {
   type Attribute,
   decodeAttributes,
@@ -11,7 +11,7 @@ import {
   nestedAttributes,
   readU32,
 } from '../../netlink/reader.ts';
-import { EncodeError, MessageWriter } from '../../netlink/writer.ts';
+import { EncodeError, type MessageWriter } from '../../netlink/writer.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -48,12 +48,11 @@ import {
 } from '../constants.ts';
 import type { AddressScope } from '../addresses/types.ts';
 import { decodeScope, encodeScope } from '../scope.ts';
-import { type NextHop, type NextHopSpec, type Route, type RouteMetrics, type RouteSpec, routeTypes } from './types.ts';
+import { type Route, type RouteMetrics, type RouteSpec, routeTypes } from './types.ts';
+import { encodeGateway, encodeNextHops, findIp, findGateway, decodeNextHops } from './next-hops.ts';
 
 /** struct rtmsg: u8 family, dst_len, src_len, tos, table, protocol, scope, type; u32 flags. */
 const RTMSG_SIZE = 12;
-/** struct rtnexthop: u16 len, u8 flags, u8 hops, i32 ifindex. */
-const RTNEXTHOP_SIZE = 8;
 const RTPROT_STATIC = 4;
 const known = new Set([
   RTA_DST,
@@ -209,36 +208,6 @@ function encodeMetrics(writer: MessageWriter, metrics: RouteMetrics | undefined)
   }
 }
 
-/** RTA_GATEWAY, or RTA_VIA (struct rtvia: u16 family, address) for one of the other family. */
-function encodeGateway(writer: MessageWriter, family: number, gateway: string): void {
-  const bytes = encodeIpAddress(gateway);
-  const gatewayFamily = bytes.length === 4 ? AF_INET : AF_INET6;
-  if (gatewayFamily === family) {
-    writer.bytesAttribute(RTA_GATEWAY, bytes);
-  } else {
-    writer.attribute(RTA_VIA, () => {
-      writer.u16(gatewayFamily);
-      writer.raw(bytes);
-    });
-  }
-}
-
-function encodeNextHops(writer: MessageWriter, family: number, hops: readonly NextHopSpec[]): void {
-  writer.attribute(RTA_MULTIPATH, () => {
-    for (const { gateway, linkIndex, weight = 1, onlink = false } of hops) {
-      const inner = new MessageWriter();
-      if (gateway !== undefined) {
-        encodeGateway(inner, family, gateway);
-      }
-      writer.u16(RTNEXTHOP_SIZE + inner.length);
-      writer.u8(onlink ? RTNH_F_ONLINK : 0);
-      writer.u8(weight - 1);
-      writer.i32(linkIndex);
-      writer.raw(inner.bytes());
-    }
-  });
-}
-
 /** Decodes the payload of RTM_NEWROUTE or RTM_DELROUTE; undefined for a family other than IPv4 and IPv6. */
 export function decodeRoute(payload: Buffer): Route | undefined {
   if (payload.length < RTMSG_SIZE) {
@@ -274,37 +243,7 @@ export function decodeRoute(payload: Buffer): Route | undefined {
   };
 }
 
-function findIp(attributes: readonly Attribute[], type: number): string | undefined {
-  const attribute = findAttribute(attributes, type);
-  return attribute === undefined ? undefined : decodeIpAddress(attribute.payload);
-}
-
 function findNumber(attributes: readonly Attribute[], type: number): number | undefined {
   const attribute = findAttribute(attributes, type);
   return attribute === undefined ? undefined : readU32(attribute);
-}
-
-function findGateway(attributes: readonly Attribute[]): string | undefined {
-  const via = findAttribute(attributes, RTA_VIA);
-  return via === undefined ? findIp(attributes, RTA_GATEWAY) : decodeIpAddress(via.payload.subarray(2));
-}
-
-function decodeNextHops(payload: Buffer): NextHop[] {
-  const hops: NextHop[] = [];
-  let at = 0;
-  while (payload.length - at >= RTNEXTHOP_SIZE) {
-    const length = payload.readUInt16LE(at);
-    if (length < RTNEXTHOP_SIZE || at + length > payload.length) {
-      throw new DecodeError(`rtnexthop of length ${length}`, at);
-    }
-    const gateway = findGateway(decodeAttributes(payload.subarray(at + RTNEXTHOP_SIZE, at + length)));
-    hops.push({
-      ...(gateway === undefined ? {} : { gateway }),
-      linkIndex: payload.readInt32LE(at + 4),
-      weight: payload.readUInt8(at + 3) + 1,
-      onlink: (payload.readUInt8(at + 2) & RTNH_F_ONLINK) !== 0,
-    });
-    at += (length + 3) & ~3;
-  }
-  return hops;
 }
