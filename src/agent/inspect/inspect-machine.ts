@@ -1,6 +1,7 @@
 /** Reads everything that this node holds for one VM. Only reads; every source may vanish while it is looked at. */
 import { findCgroupOfProcess, listCgroupPids, readCgroupValues } from '../../linux/cgroup/observe.ts';
 import { readLayout } from '../../linux/cgroup/layout.ts';
+import { readEffectiveDevices } from '../../linux/cgroup/devices/effective.ts';
 import { formatDeviceRule } from '../../linux/cgroup/values.ts';
 import { listThreads, readMemory, readNamespaceInodes, readStatus } from '../../linux/process/process.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
@@ -45,7 +46,7 @@ export async function inspectMachine(
           name === 'devices' || value === undefined ? [] : [[name, formatValue(value)]],
         ),
       ),
-      devices: values?.devices?.map(formatDeviceRule),
+      devices: cgroup === undefined ? undefined : readEffectiveDevices(cgroup).rules?.map(formatDeviceRule),
     },
     network: inspectVmNetwork(link.netns),
     leases: (machine.servers?.leases() ?? []).map(

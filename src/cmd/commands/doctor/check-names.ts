@@ -12,6 +12,7 @@ export const checkNames = [
   'cgroup-controllers',
   'cgroup-writable',
   'cgroup-devices',
+  'cgroup-device-programs',
   'cgroup-swap',
   'namespaces-kinds',
   'namespaces-limits',

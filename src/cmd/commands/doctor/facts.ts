@@ -39,6 +39,8 @@ export interface Probes {
   /** undefined: it works; else why not. */
   tunDevice(): string | undefined;
   mountApi(): string | undefined;
+  /** Whether an eBPF device program can be loaded and attached to a cgroup of its own below this cgroup v2 directory. */
+  devicePrograms(directory: string): string | undefined;
   /** Made and thrown away in a network namespace of its own. */
   network(): NetworkProbe;
   /** The nf_tables ruleset of this host. */

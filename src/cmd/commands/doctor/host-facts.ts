@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { stateDirectory } from '../../../base/directories.ts';
 import { errorCode } from '../../../base/errors.ts';
 import { sandboxGid, sandboxUid } from '../../../embedded/sandbox/settings.ts';
+import { findDeviceProgramObstacle } from '../../../linux/bpf/probe.ts';
 import { check, declare } from '../../../linux/ffi/ffi.ts';
 import { probeKvm, type KvmProbeResult } from '../../../linux/kvm/probe.ts';
 import { findMountApiObstacle } from '../../../linux/mount/probe.ts';
@@ -95,6 +96,7 @@ function hostProbes(): Probes {
     device: findDevice,
     tunDevice: () => findTapObstacle(),
     mountApi: findMountApiObstacle,
+    devicePrograms: tryDeviceProgram,
     network: once((): NetworkProbe => probeNetwork()),
     ruleset() {
       using socket = openNetlink({ protocol: NETLINK_NETFILTER });
@@ -171,6 +173,17 @@ function findSpace(directory: string): FileSystemSpace {
     totalInodes: files,
     freeInodes: ffree,
   };
+}
+
+/** In a cgroup that is made for it and empty, so that the program decides for nobody. */
+function tryDeviceProgram(top: string): string | undefined {
+  const directory = path.join(top, `vmlet-doctor-${process.pid}`);
+  fs.mkdirSync(directory);
+  try {
+    return findDeviceProgramObstacle(directory);
+  } finally {
+    fs.rmdirSync(directory);
+  }
 }
 
 /** With a file that has no name and is gone when it is closed. */

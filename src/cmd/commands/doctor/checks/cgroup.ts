@@ -117,6 +117,29 @@ const devices: Check = {
     }),
 };
 
+const devicePrograms: Check = {
+  name: 'cgroup-device-programs',
+  look: (facts) =>
+    withLayout(facts, ({ hierarchies }) => {
+      const v2 = hierarchies.find(({ kind }) => kind === 'v2');
+      if (v2 === undefined) {
+        return skipped('no cgroup v2 hierarchy is mounted; device rules are lists of v1');
+      }
+      if (!facts.settings.isRoot) {
+        return skipped('only root may load an eBPF program');
+      }
+      const obstacle = facts.probes.devicePrograms(v2.mountPoint);
+      if (obstacle === undefined) {
+        return ok('an eBPF device program was loaded and attached', 'device rules of VMs can be set and are read back');
+      }
+      const remedy =
+        'boot a kernel with CONFIG_BPF_SYSCALL=y and CONFIG_CGROUP_BPF=y; in a container, grant CAP_BPF and CAP_NET_ADMIN';
+      return hierarchies.some((hierarchy) => hierarchy.controllers.includes('devices'))
+        ? warning(obstacle, 'VMs run with the device lists of v1; they would not on cgroup v2', remedy)
+        : problem(obstacle, 'sandboxes do not start: their device rules cannot be set', remedy);
+    }),
+};
+
 /** As the distribution or the kernel itself keeps it. */
 function kernelConfig(files: HostFiles): string | undefined {
   const own = files.bytes('/proc/config.gz');
@@ -150,4 +173,4 @@ const swap: Check = {
     }),
 };
 
-export const cgroupChecks: readonly Check[] = [layout, controllers, writable, devices, swap];
+export const cgroupChecks: readonly Check[] = [layout, controllers, writable, devices, devicePrograms, swap];

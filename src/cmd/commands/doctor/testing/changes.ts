@@ -19,6 +19,7 @@ export const hybridMounts = `22 1 8:1 / / rw - ext4 /dev/sda1 rw
 33 22 0:33 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
 34 22 0:34 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 `;
+export const onlyV1Mounts = hybridMounts.replace(/.*cgroup2.*\n/, '');
 export const noCgroups = '22 1 8:1 / / rw - ext4 /dev/sda1 rw\n';
 export const refused = 'RTM_NEWLINK link "x": EOPNOTSUPP Operation not supported';
 export const notRoot = { settings: { isRoot: false } };

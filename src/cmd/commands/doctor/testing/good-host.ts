@@ -149,6 +149,7 @@ export const goodHost: HostState = {
     device: (path) => devices[path],
     tunDevice: () => undefined,
     mountApi: () => undefined,
+    devicePrograms: () => undefined,
     network: () => goodNetwork,
     ruleset: () => [],
     toolVersion: (name) => Promise.resolve(versions[name]),

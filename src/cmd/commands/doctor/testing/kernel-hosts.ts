@@ -1,6 +1,19 @@
 /** Hosts on which the checks about KVM, CPU, control groups and namespaces are not content, and others near by. */
 import type { CheckName } from '../check-names.ts';
-import { hybridMounts, noCgroups, without, set, file, noDevice, kvm, flawMds, at, type OtherHost } from './changes.ts';
+import {
+  hybridMounts,
+  noCgroups,
+  notRoot,
+  onlyV1Mounts,
+  without,
+  set,
+  file,
+  noDevice,
+  kvm,
+  flawMds,
+  at,
+  type OtherHost,
+} from './changes.ts';
 
 export const kernelHosts = {
   'kvm-guest-code': [
@@ -78,6 +91,26 @@ export const kernelHosts = {
     at('no eBPF', file('/boot/config-6.1.0-test', '# CONFIG_CGROUP_BPF is not set\n'), 'problem', /CONFIG_CGROUP_BPF/),
     at('no configuration', without('/boot/config-6.1.0-test'), 'skipped', /not on this host/),
     at('v1', file('/proc/self/mountinfo', hybridMounts), 'ok', /v1 devices controller/),
+  ],
+  'cgroup-device-programs': [
+    at(
+      'the kernel refuses',
+      { probes: { devicePrograms: () => 'BPF_PROG_LOAD program "x": EPERM' } },
+      'problem',
+      /EPERM/,
+    ),
+    at(
+      'the kernel refuses, and v1 has a list',
+      {
+        ...file('/proc/self/mountinfo', hybridMounts),
+        probes: { devicePrograms: () => 'BPF_PROG_LOAD program "x": EPERM' },
+      },
+      'warning',
+      /EPERM/,
+    ),
+    at('hybrid', file('/proc/self/mountinfo', hybridMounts), 'ok', /loaded and attached/),
+    at('v1 alone', file('/proc/self/mountinfo', onlyV1Mounts), 'skipped', /no cgroup v2 hierarchy/),
+    at('not root', notRoot, 'skipped', /only root/),
   ],
   'cgroup-swap': [
     at(

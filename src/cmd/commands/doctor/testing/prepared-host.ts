@@ -42,6 +42,7 @@ export function prepareHost(t: { after(clean: () => void): void }, state: HostSt
       device: unanswered,
       tunDevice: unanswered,
       mountApi: unanswered,
+      devicePrograms: unanswered,
       network: unanswered,
       ruleset: unanswered,
       toolVersion: unanswered,
