@@ -71,6 +71,7 @@ test('whichever files are there, a plan cut off anywhere ends with all of them',
       for (const { place } of spec.files) {
         assert.ok(settled.observe().files.has(place.path));
       }
+      assert.deepEqual(settled.observe().privateDirectory?.owner, { uid: 107, gid: 107 });
     }),
     { numRuns: 1000 },
   );

@@ -42,7 +42,7 @@ export class FakeNetwork implements FakeKernel<ObservedNetwork, NetworkOp> {
   }
 
   /** What others do to it: each as one command of `ip`, `nft` or `sysctl` would. */
-  disturb(kind: 'delete-links' | 'flush' | 'down' | 'settings' | 'orphan', mark: string): void {
+  disturb(kind: 'delete-links' | 'flush' | 'rules' | 'down' | 'settings' | 'orphan' | 'steal', mark: string): void {
     for (const link of [...this.#links.values()].filter(({ alias }) => alias === mark)) {
       if (kind === 'delete-links') {
         this.#delete(link.name);
@@ -53,6 +53,19 @@ export class FakeNetwork implements FakeKernel<ObservedNetwork, NetworkOp> {
         link.master = undefined;
         link.addresses = [];
       }
+    }
+    if (kind === 'steal') {
+      // Into somebody else's bridge, with the flag that ours has.
+      for (const port of [...this.#links.values()].filter(({ learning }) => learning === false)) {
+        port.master = 'foreign0';
+      }
+    }
+    const ours = this.#tables.get('vmlet');
+    if (kind === 'rules' && ours !== undefined) {
+      this.#tables.set('vmlet', {
+        ...ours,
+        chains: ours.chains.map((chain) => ({ ...chain, rules: chain.rules.slice(1) })),
+      });
     }
     if (kind === 'flush') {
       this.#tables.clear();

@@ -72,7 +72,7 @@ test('setup: empty after apply, the same twice, finished after a cut anywhere, f
 });
 
 test('repair: whatever somebody took away or changed is put back, from a cut anywhere too', () => {
-  const disturbance = fc.constantFrom('delete-links', 'flush', 'down', 'settings', 'orphan' as const);
+  const disturbance = fc.constantFrom('delete-links', 'flush', 'rules', 'down', 'settings', 'orphan', 'steal' as const);
   fc.assert(
     fc.property(
       cases,
@@ -84,7 +84,9 @@ test('repair: whatever somebody took away or changed is put back, from a cut any
           settled.disturb(kind, spec.mark);
         }
         assertOnlyOurs(plan(settled.observe()));
-        assert.deepEqual((checkLaws(settled, plan) as FakeNetwork).links().length, wanted.length);
+        const repaired = checkLaws(settled, plan) as FakeNetwork;
+        assert.equal(repaired.links().length, wanted.length);
+        assert.deepEqual(repaired.observe().table, spec.table);
       },
     ),
     { numRuns: 300 },
