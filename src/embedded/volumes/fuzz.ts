@@ -1,4 +1,5 @@
 /** Bytes of images, as fuzz targets: any input gives a value or a DecodeError. */
+import { parseImageManifest } from './image-manifest.ts';
 import { createTarReader } from './tar-reader.ts';
 
 function tarHeader(entry: { readonly name: string; readonly type: string; readonly size: number }): Buffer {
@@ -57,4 +58,18 @@ export const fuzzTargets: readonly {
   readonly name: string;
   readonly decode: (bytes: Buffer) => unknown;
   readonly seeds: readonly Buffer[];
-}[] = [{ name: 'tar archive', decode: readArchive, seeds: [archive] }];
+}[] = [
+  { name: 'tar archive', decode: readArchive, seeds: [archive] },
+  {
+    name: 'image manifest',
+    decode: parseImageManifest,
+    seeds: [
+      Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          layers: [{ digest: `sha256:${'a'.repeat(64)}`, size: 9 }, { digest: `sha256:${'0'.repeat(64)}` }],
+        }),
+      ),
+    ],
+  },
+];
