@@ -4,8 +4,11 @@
  * they are.
  */
 import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { relative } from 'node:path';
 import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
 
 interface Job {
   readonly files: readonly string[];
@@ -29,12 +32,18 @@ function describe(error: unknown): string {
 }
 
 let failures = 0;
-let file = '';
 
-function fail(name: string, durationMs: number, detail: string): void {
+function fail(
+  place: { readonly file: string; readonly name: string; readonly durationMs: number },
+  detail: string,
+): void {
   failures++;
-  say({ type: 'fail', file, name, durationMs, detail });
+  say({ type: 'fail', ...place, detail });
 }
+
+/** Index of the file that is being run, written by a test of our own in front of each file's. */
+const progress = '/run/test-host-file';
+const markName = '(this file begins)';
 
 function report({ type, data }: TestEvent): void {
   if (type !== 'test:pass' && type !== 'test:fail') {
@@ -43,41 +52,44 @@ function report({ type, data }: TestEvent): void {
   const { name, details, skip } = data;
   const skipped = skip !== undefined && skip !== false;
   // A suite passes and fails with its tests, which are counted themselves.
-  if (details.type === 'suite' && !skipped) {
+  if (name === markName || (details.type === 'suite' && !skipped)) {
     return;
   }
-  const durationMs = Math.round(details.duration_ms);
+  const place = { file: relative(process.cwd(), data.file ?? ''), name, durationMs: Math.round(details.duration_ms) };
   if (type === 'test:fail') {
-    fail(name, durationMs, describe(data.details.error));
+    fail(place, describe(data.details.error));
   } else if (skipped) {
-    say({ type: 'skip', file, name, durationMs, detail: typeof skip === 'string' ? skip : 'no reason given' });
+    say({ type: 'skip', ...place, detail: typeof skip === 'string' ? skip : 'no reason given' });
   } else {
-    say({ type: 'pass', file, name, durationMs, detail: '' });
+    say({ type: 'pass', ...place, detail: '' });
   }
 }
 
-/**
- * Index of the file that is being run. When it is there at the start, an earlier process ended in that file, by a crash
- * or by hanging, and this one goes on behind it.
- */
-const progress = '/run/test-host-file';
-const died = existsSync(progress) ? Number(readFileSync(progress, 'utf8')) : undefined;
-if (died !== undefined) {
-  file = job.files[died] ?? '';
-  fail('(the whole file)', 0, 'the test process crashed or hung in this file; what was not told of it yet is lost');
-}
-for (const [index, path] of job.files.entries()) {
-  if (died !== undefined && index <= died) {
-    continue;
-  }
-  file = path;
-  writeFileSync(progress, String(index));
-  try {
-    for await (const event of run({ files: [path], isolation: 'none', timeout: job.testTimeoutMs })) {
-      report(event);
+// On the file's first line, so that lines stay what they are.
+registerHooks({
+  load(url, context, nextLoad) {
+    const index = url.startsWith('file:') ? job.files.indexOf(relative(process.cwd(), fileURLToPath(url))) : -1;
+    if (index < 0) {
+      return nextLoad(url, context);
     }
-  } catch (error) {
-    fail('(the whole file)', 0, describe(error));
+    const imports = `import{test as testHostMark}from'node:test';import{writeFileSync as testHostWrite}from'node:fs';`;
+    const mark = `void testHostMark('${markName}',()=>testHostWrite('${progress}','${index}'));`;
+    const source = `${imports}${mark}${readFileSync(fileURLToPath(url), 'utf8')}`;
+    return { format: 'module', source, shortCircuit: true };
+  },
+});
+
+// There at the start when an earlier process ended in that file, by a crash or by hanging; this one goes on behind it.
+const died = existsSync(progress) ? Number(readFileSync(progress, 'utf8')) : -1;
+if (died >= 0) {
+  const place = { file: job.files[died] ?? '', name: '(the whole file)', durationMs: 0 };
+  fail(place, 'the test process crashed or hung in this file; what was not told of it yet is lost');
+}
+const files = job.files.slice(died + 1);
+if (files.length > 0) {
+  // All of them at once: a second run() in one process would not end.
+  for await (const event of run({ files, isolation: 'none', timeout: job.testTimeoutMs })) {
+    report(event);
   }
 }
 say({ type: 'end' });
