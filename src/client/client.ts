@@ -33,6 +33,15 @@ export interface WriteOptions {
   readonly fieldManager?: string;
 }
 
+export interface ApplyOptions {
+  readonly dryRun?: boolean;
+  /** The name under which the fields are owned. */
+  readonly fieldManager: string;
+  /** Takes over fields that others own, instead of a Conflict. */
+  readonly force?: boolean;
+  readonly subresource?: 'status';
+}
+
 export type Patch =
   | { readonly type: 'json'; readonly body: readonly JsonPatchOperation[] }
   | { readonly type: 'merge'; readonly body: object }
@@ -67,6 +76,17 @@ export interface KubeClient {
     key: ObjectKey,
     patch: Patch,
     options?: WriteOptions & { subresource?: 'status' },
+  ): Promise<T>;
+  /**
+   * Server-side apply: the fields that `configuration` names are set, those that it named before and does not now are removed,
+   * and the object is made where there is none. Throws Conflict with a cause for each field that others own. Optional, since
+   * a client without a server has nobody to keep the owners.
+   */
+  apply?<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    configuration: object,
+    options: ApplyOptions,
   ): Promise<T>;
   delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
   /**

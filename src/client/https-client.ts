@@ -51,7 +51,7 @@ export function createHttpsClient(transport: Transport): KubeClient {
         items: T[] | null;
       };
       // Items of a list carry neither apiVersion nor kind, and Go writes no items as null; ours always have them.
-      const apiVersion = type.group === '' ? type.version : `${type.group}/${type.version}`;
+      const apiVersion = apiVersionOf(type);
       return { ...list, items: (list.items ?? []).map((item) => ({ ...item, apiVersion, kind: type.kind })) };
     },
     create: (type, object, options) =>
@@ -73,6 +73,17 @@ export function createHttpsClient(transport: Transport): KubeClient {
         body: patch.body,
         contentType: patchTypes[patch.type],
       }) as never,
+    apply: (type, key, configuration, options) =>
+      transport.request({
+        method: 'PATCH',
+        path: `${objectPath(type, key, options.subresource)}${query({
+          ...writeParameters(options),
+          force: options.force === true ? 'true' : undefined,
+        })}`,
+        body: { apiVersion: apiVersionOf(type), kind: type.kind, ...configuration },
+        // JSON is YAML too.
+        contentType: 'application/apply-patch+yaml',
+      }) as never,
     async delete(type, key, options = {}) {
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...options };
       await transport.request({ method: 'DELETE', path: objectPath(type, key), body });
@@ -89,6 +100,10 @@ export function createHttpsClient(transport: Transport): KubeClient {
         options.signal,
       ) as AsyncIterable<WatchEvent<T>>,
   };
+}
+
+function apiVersionOf({ group, version }: ResourceType): string {
+  return group === '' ? version : `${group}/${version}`;
 }
 
 function collectionPath(type: ResourceType, namespace: string | undefined): string {

@@ -237,6 +237,28 @@ export function describeKubeClient(name: string, open: () => Promise<Conformance
       await client.delete(podType, key, { gracePeriodSeconds: 0 });
     });
 
+    test('apply makes, changes and takes away its own fields, and names those of others', async () => {
+      if (client.apply === undefined) {
+        return;
+      }
+      const key = { namespace, name: unique() };
+      const one = { fieldManager: 'one' };
+      const made = await client.apply(configMapType, key, { data: { a: '1', b: '1' } }, one);
+      assert.deepEqual(made.data, { a: '1', b: '1' });
+      const other = client.apply(configMapType, key, { data: { a: '2' } }, { fieldManager: 'two' });
+      await assert.rejects(other, (error) => {
+        const causes = error instanceof StatusError ? error.status.details?.causes : undefined;
+        return isConflict(error) && causes?.[0]?.field === '.data.a';
+      });
+      await client.apply(configMapType, key, { data: { a: '2' } }, { fieldManager: 'two', force: true });
+      const left = await client.apply(configMapType, key, { data: {} }, one);
+      assert.deepEqual(left.data, { a: '2' });
+      const dry = await client.apply(configMapType, key, { data: { c: '3' } }, { ...one, dryRun: true });
+      assert.deepEqual(dry.data, { a: '2', c: '3' });
+      assert.deepEqual((await client.get(configMapType, key)).data, { a: '2' });
+      await client.delete(configMapType, key);
+    });
+
     test('lists select by namespace, label and field, in pages', async () => {
       const label = unique();
       for (const name of ['a', 'b', 'c']) {

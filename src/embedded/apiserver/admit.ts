@@ -51,17 +51,27 @@ export function applySchema(request: ObjectRequest, object: KubeObject, fieldVal
   if (schema === undefined) {
     return;
   }
-  const unknown = schema.prune(object);
-  if (unknown.length > 0 && fieldValidation !== 'Ignore') {
-    const texts = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-    if (fieldValidation === 'Strict') {
-      throw badRequest(
-        `${object.kind} in version ${JSON.stringify(request.resolved.version.name)} cannot be handled as a ${object.kind}: strict decoding error: ${texts.join(', ')}`,
-      );
-    }
-    request.warnings.push(...texts);
-  }
+  reportFields(
+    request,
+    schema.prune(object).map((path) => `unknown field ${JSON.stringify(path)}`),
+    fieldValidation,
+  );
   schema.applyDefaults(object);
+}
+
+/** What is wrong with fields but no reason to stop: refused, warned of or passed over, as the client asked. */
+export function reportFields(request: ObjectRequest, texts: readonly string[], fieldValidation: FieldValidation): void {
+  if (texts.length === 0 || fieldValidation === 'Ignore') {
+    return;
+  }
+  if (fieldValidation === 'Strict') {
+    const { definition, version } = request.resolved;
+    const { kind } = definition;
+    throw badRequest(
+      `${kind} in version ${JSON.stringify(version.name)} cannot be handled as a ${kind}: strict decoding error: ${texts.join(', ')}`,
+    );
+  }
+  request.warnings.push(...texts);
 }
 
 /** Runs the matching plug-ins in order; gives the object after their changes. */

@@ -1,4 +1,4 @@
-/** A definition that changes or goes while there are objects of its kind; and answers large enough to be compressed. */
+/** A definition that changes or goes while there are objects of its kind; bodies and answers that are out of the ordinary. */
 import assert from 'node:assert/strict';
 import { request } from 'node:https';
 import { gunzipSync } from 'node:zlib';
@@ -87,6 +87,20 @@ test('a large list is compressed for those who ask for it', async () => {
   assert.ok(packed.bytes.length < 10_000);
   assert.deepEqual(gunzipSync(packed.bytes), plain.bytes);
   assert.equal((await get('gzip;q=0')).encoding, undefined);
+});
+
+test('a field given twice is refused, warned of or passed over', async () => {
+  const body = '{"metadata":{"name":"twice"},"data":{"a":"1","a":"2"}}';
+  const path = '/api/v1/namespaces/default/configmaps';
+  const strict = await server.call('POST', `${path}?fieldValidation=Strict`, { body });
+  assert.equal(strict.code, 400);
+  assert.match(strict.json.message as string, /strict decoding error: duplicate field "data.a"/);
+  const warned = await server.call('POST', `${path}?fieldValidation=Warn&dryRun=All`, { body });
+  assert.equal(warned.code, 201);
+  assert.match(String(warned.headers['warning']), /299 - "duplicate field \\"data.a\\""/);
+  const ignored = await server.call('POST', `${path}?fieldValidation=Ignore`, { body });
+  assert.equal(ignored.headers['warning'], undefined);
+  assert.deepEqual(ignored.json.data, { a: '2' });
 });
 
 test('no object comes while its kind goes', async () => {

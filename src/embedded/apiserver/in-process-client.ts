@@ -4,6 +4,7 @@ import { parseFieldSelector, parseLabelSelector } from '../../apimachinery/selec
 import { expired, unknownPath } from '../../apimachinery/status.ts';
 import type { KubeClient, ListOptions, WatchEvent, WatchOptions } from '../../client/client.ts';
 import { cloneJson } from './json.ts';
+import { applyObject, requirePatchOptions } from './apply-verb.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { createObject } from './create-verb.ts';
 import { deleteObject } from './delete-verb.ts';
@@ -71,6 +72,18 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
         { ...noWriteOptions, ...options, relative: true },
         (current) => applyPatch(patch.type, current, patch.body, strategic),
       );
+      return view.object as T;
+    },
+    async apply<T extends KubeObject>(
+      type: ResourceType<T>,
+      key: { namespace?: string | undefined; name: string },
+      configuration: object,
+      options: Parameters<NonNullable<KubeClient['apply']>>[3],
+    ) {
+      const target = { name: key.name, body: cloneJson(configuration) };
+      const apply = { ...noWriteOptions, force: false, ...options };
+      requirePatchOptions(apply, true);
+      const { view } = await applyObject(context, requestFor(type, key.namespace), target, apply);
       return view.object as T;
     },
     async delete(type, key, options = {}) {

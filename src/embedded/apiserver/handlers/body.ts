@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { badRequest, tooLarge, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { errorMessage } from '../../../base/errors.ts';
+import { duplicateKeys } from '../duplicate-keys.ts';
 import { parseJson, refusePrototypeKeys } from '../json.ts';
 import { limits } from '../limits.ts';
 import { parseMediaType } from '../negotiate.ts';
@@ -36,8 +37,14 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
-/** JSON, YAML or, for some kinds, protobuf by `Content-Type`; undefined without a body. */
-export async function readValue(request: IncomingMessage): Promise<unknown> {
+/**
+ * JSON, YAML or, for some kinds, protobuf by `Content-Type`; undefined without a body. `onDuplicates` is told the paths of
+ * keys that occur twice in an object of JSON; in YAML they are a fault.
+ */
+export async function readValue(
+  request: IncomingMessage,
+  onDuplicates?: (paths: readonly string[]) => void,
+): Promise<unknown> {
   const { type } = parseMediaType(request.headers['content-type'] ?? 'application/json');
   const isYaml = type === 'application/yaml';
   const bytes = await readBody(request);
@@ -50,7 +57,12 @@ export async function readValue(request: IncomingMessage): Promise<unknown> {
   if (!isYaml && type !== 'application/json' && type !== '') {
     throw unsupportedMediaType(['application/json', 'application/yaml']);
   }
-  return isYaml ? parseYaml(bytes) : parseJson(bytes);
+  if (isYaml) {
+    return parseYaml(bytes);
+  }
+  const value = parseJson(bytes);
+  onDuplicates?.(duplicateKeys(bytes.toString('utf8'), value));
+  return value;
 }
 
 export async function parseYaml(bytes: Buffer): Promise<unknown> {

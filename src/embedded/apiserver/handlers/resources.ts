@@ -21,12 +21,13 @@ import {
   parseWatchOptions,
   parseWriteOptions,
 } from '../request-options.ts';
+import type { WriteRequestOptions } from '../request-options.ts';
 import type { ResourcePath } from '../request-path.ts';
 import { apiVersionOf } from '../resource.ts';
 import type { Authorizer, UserInfo } from '../types.ts';
 import { createSubresource } from '../subresource-verb.ts';
 import { changeObject } from '../update-verb.ts';
-import { asObject } from '../admit.ts';
+import { asObject, reportFields } from '../admit.ts';
 import { parseYaml, readBody, readValue } from './body.ts';
 import { parseIncludeObject, presentList, presentObject, requireNegotiated } from './present.ts';
 import { sendObject, setWarnings } from './respond.ts';
@@ -118,7 +119,7 @@ async function handleCollection(
       return;
     case 'POST': {
       const options = parseWriteOptions(query);
-      const view = await createObject(context, request, await readValue(call.request), options);
+      const view = await createObject(context, request, await readObject(call, request, options), options);
       await reply(call, request, 201, view);
       return;
     }
@@ -178,6 +179,23 @@ async function handleObject(
   }
 }
 
+function readObject(
+  call: ResourceCall,
+  request: ObjectRequest,
+  { fieldValidation }: WriteRequestOptions,
+): Promise<unknown> {
+  if (fieldValidation === 'Ignore') {
+    return readValue(call.request);
+  }
+  return readValue(call.request, (paths) => {
+    reportFields(
+      request,
+      paths.map((path) => `duplicate field ${JSON.stringify(path)}`),
+      fieldValidation,
+    );
+  });
+}
+
 async function writeObject(
   context: ApiContext,
   call: ResourceCall,
@@ -187,7 +205,7 @@ async function writeObject(
   const { name, subresource } = target;
   const options = { ...parseWriteOptions(call.query), subresource };
   if (target.method === 'PUT') {
-    const body = await readValue(call.request);
+    const body = await readObject(call, request, options);
     // A clone per attempt, as each attempt changes its object.
     return { code: 200, view: await changeObject(context, request, name, options, () => cloneJson(body)) };
   }
