@@ -105,7 +105,7 @@ function collectExport(name: string, exported: unknown): Value[] {
   if (isInteger(own)) {
     return [{ name: name.replace(/_by_arch$/, ''), value: BigInt(own) }];
   }
-  if (typeof own === 'object' && own !== null && /CallNumbers$/.test(name)) {
+  if (typeof own === 'object' && own !== null && name.endsWith('CallNumbers')) {
     return Object.entries(own).flatMap(([call, number]) =>
       /^[a-z0-9_]+$/.test(call) && isInteger(number) ? [{ name: `__NR_${call}`, value: BigInt(number) }] : [],
     );

@@ -21,6 +21,13 @@ import type { Scheduling } from '../../src/linux/process/scheduling.ts';
 import { encodeSchedAttr } from '../../src/linux/process/scheduling.ts';
 import { epollEventLayout } from '../../src/linux/reactor/constants.ts';
 import { IOCB_BYTES, IO_EVENT_BYTES, encodePollRequest } from '../../src/linux/reactor/iocb.ts';
+import { AF_INET, IFLA_STATS64 } from '../../src/linux/rtnetlink/constants.ts';
+import { decodeLink } from '../../src/linux/rtnetlink/links/decode.ts';
+import type { LinkStatistics } from '../../src/linux/rtnetlink/links/statistics.ts';
+import { decodeStatistics } from '../../src/linux/rtnetlink/links/statistics.ts';
+import { decodeNeighbour } from '../../src/linux/rtnetlink/neighbours/neighbours.ts';
+import { decodeRoute } from '../../src/linux/rtnetlink/routes/codec.ts';
+import { decodeRule } from '../../src/linux/rtnetlink/rules/codec.ts';
 import {
   SECCOMP_DATA_ARCH_OFFSET,
   SECCOMP_DATA_ARGS_OFFSET,
@@ -44,6 +51,9 @@ export interface StructLayout {
   readonly offsets: Readonly<Record<string, number>>;
 }
 
+/** One bit in every place where a flag is looked for. */
+const CHANGED = 0xff;
+
 /** Offset of the first byte in which the two differ. */
 function differs(a: Buffer, b: Buffer): number {
   return a.findIndex((byte, index) => byte !== b[index]);
@@ -62,12 +72,13 @@ function encoded<T extends object>(
   ) as Record<keyof T & string, number>;
 }
 
-/** Offset of the first byte of `length` that changes what a decoder picks. */
-function decoded(length: number, pick: (bytes: Buffer) => unknown): number {
-  const base = String(pick(Buffer.alloc(length)));
-  for (let offset = 0; offset < length; offset += 1) {
-    const bytes = Buffer.alloc(length);
-    bytes.writeUInt8(1, offset);
+/** Offset of the first byte of `length` that changes what a decoder picks. The message is zeros, after `start`. */
+function decoded(length: number, pick: (bytes: Buffer) => unknown, start = Buffer.alloc(0)): number {
+  const blank = Buffer.concat([start, Buffer.alloc(length - start.length)]);
+  const base = String(pick(blank));
+  for (let offset = start.length; offset < length; offset += 1) {
+    const bytes = Buffer.from(blank);
+    bytes.writeUInt8(CHANGED, offset);
     if (String(pick(bytes)) !== base) {
       return offset;
     }
@@ -137,7 +148,69 @@ const query = encoded(
 );
 const epoll = epollEventLayout[process.arch];
 
+/** Messages of rtnetlink start with the family. */
+const family = Buffer.from([AF_INET]);
+const STATS_BYTES = 200;
+const statistics = (pick: keyof LinkStatistics): number =>
+  decoded(STATS_BYTES, (payload) => decodeStatistics({ type: IFLA_STATS64, payload, nested: false })[pick]);
+
 const KVM = ['linux/kvm.h'];
+const RTNETLINK = ['sys/socket.h', 'linux/rtnetlink.h', 'linux/if_link.h', 'linux/fib_rules.h', 'linux/neighbour.h'];
+const messages: readonly StructLayout[] = [
+  {
+    type: 'struct ifinfomsg',
+    headers: RTNETLINK,
+    offsets: {
+      ifi_type: decoded(16, (bytes) => decodeLink(bytes).hardwareType),
+      ifi_index: decoded(16, (bytes) => decodeLink(bytes).index),
+      ifi_flags: decoded(16, (bytes) => decodeLink(bytes).flags),
+    },
+  },
+  {
+    type: 'struct rtmsg',
+    headers: RTNETLINK,
+    offsets: {
+      rtm_table: decoded(12, (bytes) => decodeRoute(bytes)?.table, family),
+      rtm_protocol: decoded(12, (bytes) => decodeRoute(bytes)?.protocol, family),
+      rtm_flags: decoded(12, (bytes) => decodeRoute(bytes)?.onlink, family),
+    },
+  },
+  {
+    type: 'struct ndmsg',
+    headers: RTNETLINK,
+    offsets: {
+      ndm_ifindex: decoded(12, (bytes) => decodeNeighbour(bytes)?.linkIndex, family),
+      ndm_state: decoded(12, (bytes) => decodeNeighbour(bytes)?.state, family),
+      ndm_flags: decoded(12, (bytes) => decodeNeighbour(bytes)?.flags, family),
+    },
+  },
+  {
+    type: 'struct fib_rule_hdr',
+    headers: RTNETLINK,
+    offsets: {
+      tos: decoded(12, (bytes) => decodeRule(bytes)?.tos, family),
+      table: decoded(12, (bytes) => decodeRule(bytes)?.table, family),
+      action: decoded(12, (bytes) => decodeRule(bytes)?.action, family),
+      flags: decoded(12, (bytes) => decodeRule(bytes)?.invert, family),
+    },
+  },
+  {
+    type: 'struct rtnl_link_stats64',
+    headers: RTNETLINK,
+    offsets: {
+      rx_packets: statistics('rxPackets'),
+      tx_bytes: statistics('txBytes'),
+      rx_dropped: statistics('rxDropped'),
+      multicast: statistics('multicast'),
+      rx_length_errors: statistics('rxLengthErrors'),
+      rx_missed_errors: statistics('rxMissedErrors'),
+      tx_window_errors: statistics('txWindowErrors'),
+      rx_compressed: statistics('rxCompressed'),
+      rx_nohandler: statistics('rxNoHandler'),
+      rx_otherhost_dropped: statistics('rxOtherHostDropped'),
+    },
+  },
+];
 const onX86: readonly StructLayout[] = [
   {
     type: 'struct kvm_regs',
@@ -179,6 +252,7 @@ const onX86: readonly StructLayout[] = [
 
 export const structLayouts: readonly StructLayout[] = [
   ...(process.arch === 'x64' ? onX86 : []),
+  ...messages,
   {
     type: 'struct kvm_userspace_memory_region',
     headers: KVM,

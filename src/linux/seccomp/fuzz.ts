@@ -1,8 +1,10 @@
 /** Decoders of filters, profiles and status texts, as fuzz targets: any input gives a value or a DecodeError. */
 import { DecodeError } from '../../base/errors.ts';
-import { decide, decodeFilter, encodeFilter } from './filter.ts';
+import { decide } from './decide.ts';
+import { decodeFilter, encodeFilter } from './filter.ts';
 import { parseSeccompStatus } from './process-filters.ts';
-import { auditArch, compileProfile, parseProfile } from './profile.ts';
+import { parseProfile } from './parse-profile.ts';
+import { auditArch, compileProfile } from './profile.ts';
 import type { SeccompProfile } from './types.ts';
 
 const sample: SeccompProfile = {

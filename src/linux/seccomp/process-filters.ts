@@ -4,11 +4,10 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CancelledError, DecodeError, UnsupportedError, VmletError, errorCode } from '../../base/errors.ts';
 import { hostRoots } from '../sysfs/roots.ts';
-import { BPF_MAXINSNS, SOCK_FILTER_BYTES } from './constants.ts';
+import { BPF_MAXINSNS, SECCOMP_RET_ACTION_FULL, SECCOMP_RET_DATA, SOCK_FILTER_BYTES } from './constants.ts';
+import { decide } from './decide.ts';
 import { decodeFilter } from './filter.ts';
 import { auditArch, evaluateProfile } from './profile.ts';
-import { decide } from './filter.ts';
-import { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_DATA } from './constants.ts';
 import { systemCalls } from './syscalls.ts';
 import type { BpfFilter, ProcessSeccomp, SeccompArch, SeccompProfile } from './types.ts';
 

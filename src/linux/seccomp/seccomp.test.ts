@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { launcherSeccomp } from '../../embedded/sandbox/launcher-seccomp.ts';
 import { BPF_MAXINSNS, SECCOMP_DATA_BYTES } from './constants.ts';
-import { decide, decodeFilter, encodeFilter, encodeSeccompData, runFilter } from './filter.ts';
+import { decide, encodeSeccompData, runFilter } from './decide.ts';
+import { decodeFilter, encodeFilter } from './filter.ts';
 import { fuzzTargets } from './fuzz.ts';
 import { compareWithProfile, parseSeccompStatus } from './process-filters.ts';
-import { auditArch, compileProfile, evaluateProfile, findProfileProblems, parseProfile } from './profile.ts';
+import { parseProfile } from './parse-profile.ts';
+import { auditArch, compileProfile, evaluateProfile, findProfileProblems } from './profile.ts';
 import { systemCalls } from './syscalls.ts';
 import type { BpfInstruction, OciArgument, OciOperator, SeccompProfile } from './types.ts';
 
