@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { errorCode } from '../../base/errors.ts';
 import { openFds } from '../fd/fd.ts';
+import { NETLINK_ROUTE } from '../netlink/constants.ts';
+import { openNetlink } from '../netlink/socket.ts';
 import { addBridgeVlans, deleteBridgeVlans, listBridgeVlans } from './bridge-vlans/bridge-vlans.ts';
+import { RTNLGRP_LINK } from './constants.ts';
 import {
   addForwardingEntry,
   deleteForwardingEntry,
   listForwardingEntries,
   replaceForwardingEntry,
 } from './forwarding/forwarding.ts';
-import { createBridge, createLink, createVeth, setLink } from './links/links.ts';
+import { createBridge, createLink, createVeth, getLink, setLink } from './links/links.ts';
 import { createTestNamespace, type TestNamespace } from './namespace.test-helper.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -21,9 +24,14 @@ describe('bridges on the kernel', { skip: isRoot ? false : 'needs root' }, () =>
 
   before(() => {
     netns = createTestNamespace();
+    using listener = openNetlink({ protocol: NETLINK_ROUTE, netns: netns.fd, groups: [RTNLGRP_LINK] });
     bridge = createBridge(netns.socket, { name: 'br0', up: true }).index;
     port = createVeth(netns.socket, { name: 'p0', master: bridge, up: true, peer: { name: 'p1' } }).index;
     setLink(netns.socket, { name: 'p1' }, { up: true });
+    // The carrier is seen a little later; only a port that forwards takes dynamic entries.
+    while (getLink(netns.socket, { index: port }).bridgePort?.state !== 'forwarding') {
+      listener.receive({ wait: true, target: 'the port to forward' });
+    }
   });
 
   after(() => {

@@ -31,7 +31,7 @@ test('everything that a driver reports', () => {
     address(writer);
     writer.bytesAttribute(13, Buffer.alloc(32, 0xff));
     words(writer, 2, 5, 100, 2);
-    writer.nested(12, () => writer.bytesAttribute(1, Buffer.from('050000006400000002000000' + '88a80000', 'hex')));
+    writer.nested(12, () => writer.bytesAttribute(1, Buffer.from('05000000640000000200000088a80000', 'hex')));
     words(writer, 6, 5, 10, 1000);
     words(writer, 3, 5, 1000);
     words(writer, 4, 5, 1);
