@@ -10,7 +10,7 @@ import type { Cgroup, CgroupHierarchy, CgroupTree } from './types.ts';
 
 const REMOVE_TIMEOUT_MS = 5000;
 const DEPTH_MAX = 16;
-const V2_CONTROLLERS = ['cpu', 'cpuset', 'memory', 'pids', 'io'] as const;
+const V2_CONTROLLERS = ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'] as const;
 
 /** Makes the cgroup `name` (`pod1/vm`) below the tree's parent in every hierarchy, and what is missing above it. */
 export function createCgroup(tree: CgroupTree, name: string): Cgroup {
