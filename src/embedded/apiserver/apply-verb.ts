@@ -33,6 +33,8 @@ export interface ApplyOptions extends WriteRequestOptions {
   readonly subresource?: 'status' | undefined;
   /** The subresource to record the apply under, where it is not `subresource`: `scale`. */
   readonly recordedAs?: string;
+  /** Called before an object is made: throws for somebody who may change objects but not make them. */
+  readonly requireCreate?: () => void;
 }
 
 const optionsSubject = { group: 'meta.k8s.io', resource: 'patchoptions', kind: 'PatchOptions' };
@@ -55,7 +57,15 @@ export function requirePatchOptions(
   }
 }
 
-export function managerNameErrors(fieldManager: string | undefined): FieldError[] {
+/** Throws Invalid (422) for a field manager that cannot be recorded. */
+export function requireManagerName(kind: 'CreateOptions' | 'UpdateOptions', options: WriteRequestOptions): void {
+  const errors = managerNameErrors(options.fieldManager);
+  if (errors.length > 0) {
+    throw invalid({ group: 'meta.k8s.io', resource: kind.toLowerCase(), kind }, '', errors);
+  }
+}
+
+function managerNameErrors(fieldManager: string | undefined): FieldError[] {
   const problem = managerNameProblem(fieldManager ?? '');
   return problem === undefined ? [] : [{ ...problem, field: 'fieldManager', badValue: fieldManager }];
 }
@@ -133,6 +143,7 @@ async function applyNew(
   if ((resourceVersion ?? '') !== '' && resourceVersion !== '0') {
     throw conflict(definition, name);
   }
+  options.requireCreate?.();
   const writer = writerOf(options);
   const object = cloneJson(applyRequest(trackedKind(request.resolved), undefined, configuration, writer));
   return createObject(context, request, object, { ...options, recorded: true });

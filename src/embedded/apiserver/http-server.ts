@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { badRequest, failure, forbidden, unauthorized, unknownPath } from '../../apimachinery/status.ts';
+import { badRequest, failure, unauthorized, unknownPath } from '../../apimachinery/status.ts';
 import type { StatusError } from '../../apimachinery/status.ts';
 import { isPublicPath } from './auth.ts';
 import type { Authenticator } from './auth.ts';
@@ -27,6 +27,7 @@ import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respon
 import { limits } from './limits.ts';
 import { parseRequestPath } from './request-path.ts';
 import type { RequestPath } from './request-path.ts';
+import { refusal } from './refusal.ts';
 import type { AuthorizationAttributes, Authorizer, DelegatedGroup, UserInfo } from './types.ts';
 import { versionInfo } from './version-info.ts';
 
@@ -150,7 +151,13 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     const { path, pathname, query } = route;
     if (path.type === 'resource') {
       const group = options.delegated.find((item) => item.group === path.group && item.versions.includes(path.version));
-      const call = { request, response, path, query, user };
+      const requireAllowed = (verb: string): void => {
+        const attributes = { ...attributesOf(request, route), verb };
+        if (!options.authorize(user, attributes).allowed) {
+          throw refusal(user, attributes);
+        }
+      };
+      const call = { request, response, path, query, user, requireAllowed };
       const own = group === undefined || context.registry.find(path.group, path.version, path.resource) !== undefined;
       await (own ? handleResource(context, options.authorize, call) : handleDelegated(group, call));
     } else if (path.type === 'other') {
@@ -275,22 +282,6 @@ function attributesOf(request: IncomingMessage, { path, pathname, query }: Route
     name: path.name ?? '',
     path: '',
   };
-}
-
-function refusal(user: UserInfo, attributes: AuthorizationAttributes): StatusError {
-  const { verb, group, resource, subresource, namespace, name, path } = attributes;
-  if (resource === '') {
-    return failure(
-      403,
-      'Forbidden',
-      `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}`,
-      {},
-    );
-  }
-  const full = subresource === '' ? resource : `${resource}/${subresource}`;
-  const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
-  const why = `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}`;
-  return forbidden({ group, resource }, name, why);
 }
 
 function refuseUpgrade(socket: Duplex, error: StatusError): void {

@@ -265,3 +265,31 @@ describe('custom kinds', () => {
     assert.ok(managers(read).includes('two Apply example.com/v2'));
   });
 });
+
+describe('who may', () => {
+  test('patch but not create makes nothing by an apply', async () => {
+    const guarded = await startTestServer({ auth: { authorize: (_, { verb }) => ({ allowed: verb !== 'create' }) } });
+    try {
+      const body = configMap({ data: { a: '1' } });
+      const refused = await guarded.call('PATCH', `${configMaps}/c?fieldManager=me`, { body, type: applyType });
+      assert.equal(refused.code, 403);
+      assert.match(refused.json.message as string, /cannot create resource "configmaps"/);
+      const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'default' } };
+      await guarded.client.create(
+        { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true },
+        object,
+      );
+      const changed = await guarded.call('PATCH', `${configMaps}/c?fieldManager=me`, { body, type: applyType });
+      assert.equal(changed.code, 200);
+    } finally {
+      await guarded.close();
+    }
+  });
+
+  test('a field manager that cannot be recorded is refused by every write', async () => {
+    const path = `${configMaps}?fieldManager=${'x'.repeat(129)}`;
+    const { code, json } = await server.call('POST', path, { body: { metadata: { name: 'long' } } });
+    assert.equal(code, 422);
+    assert.match(json.message as string, /^CreateOptions.meta.k8s.io "" is invalid: fieldManager: Too long/);
+  });
+});

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { answerReview } from '../builtins/access-review.ts';
-import { applyObject, requirePatchOptions } from '../apply-verb.ts';
+import { applyObject, requireManagerName, requirePatchOptions } from '../apply-verb.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
@@ -35,6 +35,8 @@ import { getScale, scaleConfiguration, setScale } from './scale.ts';
 import { streamWatch } from './watch-stream.ts';
 
 export interface ResourceCall {
+  /** Throws Forbidden where the user may not do this to the resource of the path. */
+  readonly requireAllowed: (verb: string) => void;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly path: ResourcePath;
@@ -119,6 +121,7 @@ async function handleCollection(
       return;
     case 'POST': {
       const options = parseWriteOptions(query);
+      requireManagerName('CreateOptions', options);
       const view = await createObject(context, request, await readObject(call, request, options), options);
       await reply(call, request, 201, view);
       return;
@@ -205,6 +208,7 @@ async function writeObject(
   const { name, subresource } = target;
   const options = { ...parseWriteOptions(call.query), subresource };
   if (target.method === 'PUT') {
+    requireManagerName('UpdateOptions', options);
     const body = await readObject(call, request, options);
     // A clone per attempt, as each attempt changes its object.
     return { code: 200, view: await changeObject(context, request, name, options, () => cloneJson(body)) };
@@ -212,7 +216,9 @@ async function writeObject(
   const { type, patch } = await readPatch(call);
   if (type === 'apply') {
     const force = parseForce(call.query) ?? false;
-    const { created, view } = await applyObject(context, request, { name, body: patch }, { ...options, force });
+    const requireCreate = (): void => call.requireAllowed('create');
+    const applied = { ...options, force, requireCreate };
+    const { created, view } = await applyObject(context, request, { name, body: patch }, applied);
     return { code: created ? 201 : 200, view };
   }
   const strategic = request.resolved.definition.strategy.strategicMerge === true;
