@@ -1,7 +1,7 @@
 import type { NatFlag } from './expressions/nat-flags.ts';
 import type { LogExpression, ObjectKind, RejectExpression } from './expressions/action-types.ts';
-import type { Expression, MetaKey } from './expressions/types.ts';
-import { describeSet, formatKey, formatValue, type Operand, type ValueKind } from './format-value.ts';
+import type { Expression, ExthdrExpression, MetaKey } from './expressions/types.ts';
+import { describeSet, formatKey, formatValue, type Operand, operandName, type ValueKind } from './format-value.ts';
 import { type PacketContext, payloadName } from './format-payload.ts';
 import { formatDuration, formatState } from './format-state.ts';
 import type { Table } from './types.ts';
@@ -19,6 +19,8 @@ export type Action = Exclude<
       | 'bitwise'
       | 'shift'
       | 'byteorder'
+      | 'exthdr'
+      | 'rt'
       | 'numgen'
       | 'hash'
       | 'immediate'
@@ -28,6 +30,7 @@ export type Action = Exclude<
 >;
 type Use = (register: number) => Operand;
 
+const DEFAULT_LOG_LEVEL = 4;
 const logLevels = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug', 'audit'] as const;
 const rejectCodes: Readonly<Record<string, ReadonlyMap<number, string>>> = {
   icmp: new Map([
@@ -112,7 +115,10 @@ export function formatAction(action: Action, context: ActionContext): string {
       // One map gives the address and the port behind it.
       const ports = isMap ? '' : formatSpan(use, 'inet_service', [action.protoMin, action.protoMax]);
       const target = ports === '' ? address : `${address.includes(':') ? `[${address}]` : address}:${ports}`;
-      return `${action.kind}${implied ? '' : ` ${action.family}`} to ${target}${formatFlags(action.flags)}`;
+      // A map from network to network keeps the host's part of the address.
+      const prefix = action.flags.includes('netmap') && isMap ? ' prefix' : '';
+      const flags = action.flags.filter((flag) => flag !== 'netmap');
+      return `${action.kind}${implied && prefix === '' ? '' : ` ${action.family}`}${prefix} to ${target}${formatFlags(flags)}`;
     }
     case 'masq':
     case 'redir': {
@@ -120,6 +126,8 @@ export function formatAction(action: Action, context: ActionContext): string {
       const name = action.type === 'masq' ? 'masquerade' : 'redirect';
       return `${name}${ports === '' ? '' : ` to :${ports}`}${formatFlags(action.flags)}`;
     }
+    case 'exthdr set':
+      return `${exthdrText(action)} set ${operandText(use(action.sreg), 'uint')}`;
     case 'queue': {
       const flags = action.flags.length === 0 ? '' : ` flags ${action.flags.join(',')}`;
       const last = action.number + action.total - 1;
@@ -166,12 +174,26 @@ export function formatAction(action: Action, context: ActionContext): string {
   }
 }
 
+/** `tcp option maxseg size`, or its numbers: `tcp option @5,16,32`. */
+export function exthdrText(
+  place: Pick<ExthdrExpression, 'kind' | 'header' | 'offset' | 'length'> & { readonly present?: boolean },
+): string {
+  const { header, kind, length, offset, present } = place;
+  if (kind === 'tcp option' && header === TCPOPT_MAXSEG && offset === 2 && length === 2) {
+    return 'tcp option maxseg size';
+  }
+  const what = kind === 'ip6' ? 'exthdr' : kind;
+  return present === true ? `${what} ${header}` : `${what} @${header},${offset * 8},${length * 8}`;
+}
+
+const TCPOPT_MAXSEG = 2;
+
 function objectText(kind: ObjectKind): string {
   return typeof kind === 'number' ? `[object ${kind}]` : kind;
 }
 
 function operandText(operand: Operand, kind: Operand['kind']): string {
-  return operand.constant === undefined ? operand.text : formatValue(kind, operand.constant);
+  return operand.constant === undefined ? operandName(operand) : formatValue(kind, operand.constant);
 }
 
 function formatSpan(
@@ -196,7 +218,7 @@ function formatLog(log: LogExpression): string {
     log.group === undefined ? '' : `group ${log.group}`,
     log.snapLength === undefined ? '' : `snaplen ${log.snapLength}`,
     log.queueThreshold === undefined ? '' : `queue-threshold ${log.queueThreshold}`,
-    log.level === undefined ? '' : `level ${logLevels[log.level] ?? log.level}`,
+    log.level === undefined || log.level === DEFAULT_LOG_LEVEL ? '' : `level ${logLevels[log.level] ?? log.level}`,
     (log.flags ?? 0) === 0 ? '' : formatLogFlags(log.flags ?? 0),
   ];
   return ['log', ...parts.filter((part) => part !== '')].join(' ');

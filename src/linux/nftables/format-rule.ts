@@ -5,9 +5,17 @@
  */
 import type { BitwiseExpression, CmpExpression, Expression, PayloadExpression } from './expressions/types.ts';
 import { type FieldName, fieldOf, fields } from './fields.ts';
-import { type ActionContext, formatAction, metaKind } from './format-action.ts';
+import { type ActionContext, exthdrText, formatAction, metaKind } from './format-action.ts';
 import { l3protoOf, type PacketContext, payloadName, payloadParts } from './format-payload.ts';
-import { describeSet, formatPrefix, formatValue, formatVerdict, type Operand, type ValueKind } from './format-value.ts';
+import {
+  describeSet,
+  formatPrefix,
+  formatValue,
+  formatVerdict,
+  type Operand,
+  operandName,
+  type ValueKind,
+} from './format-value.ts';
 import type { Rule, Table } from './types.ts';
 
 interface State {
@@ -93,13 +101,21 @@ function formatExpression(
       return;
     case 'bitwise':
       return mask(state, expression);
+    case 'exthdr': {
+      const kind = expression.present === true ? 'fib present' : 'uint';
+      return load(state, expression.dreg, { text: exthdrText(expression), kind });
+    }
+    case 'rt': {
+      const text = `rt ${expression.key === 'tcpmss' ? 'mtu' : expression.key}`;
+      return load(state, expression.dreg, { text, kind: 'host uint' });
+    }
     case 'byteorder': {
-      const operand = use(state, expression.sreg);
+      const operand = take(state, expression.sreg);
       const isHost = operand.kind === 'host uint' || operand.kind === 'mark' || operand.kind === 'iface_index';
       return load(state, expression.dreg, isHost ? { ...operand, kind: 'uint' } : operand);
     }
     case 'shift': {
-      const text = `${use(state, expression.sreg).text} ${expression.direction === 'left' ? '<<' : '>>'} ${expression.bits}`;
+      const text = `${take(state, expression.sreg).text} ${expression.direction === 'left' ? '<<' : '>>'} ${expression.bits}`;
       return load(state, expression.dreg, { text, kind: 'raw' });
     }
     case 'numgen': {
@@ -164,7 +180,7 @@ function offsetText(offset: number): string {
 
 /** Text of what was loaded for a key: the parts of a concatenation. */
 function useKey(state: State, register: number): string {
-  const text = state.loaded.map((operand) => operand.text).join(' . ');
+  const text = state.loaded.map(operandName).join(' . ');
   state.loaded = [];
   return text === '' ? use(state, register).text : text;
 }
@@ -172,6 +188,13 @@ function useKey(state: State, register: number): string {
 function load(state: State, register: number, operand: Operand): void {
   state.registers.set(register, operand);
   state.loaded.push(operand);
+}
+
+/** What a register holds, to be loaded again in another form: the other parts of a key stay. */
+function take(state: State, register: number): Operand {
+  const operand = state.registers.get(register);
+  state.loaded = state.loaded.filter((other) => other !== operand);
+  return operand ?? { text: `[register ${register}]`, kind: 'raw' };
 }
 
 function use(state: State, register: number): Operand {
@@ -217,7 +240,7 @@ function dropImplied(state: State, name: FieldName): void {
 
 /** (x & mask) ^ xor, in nft's terms: bits kept, bits turned over, bits set. */
 function mask(state: State, expression: BitwiseExpression): void {
-  const operand = use(state, expression.sreg);
+  const operand = take(state, expression.sreg);
   const tag = state.implied.get('l3proto');
   if (operand.text === VLAN_TAG && tag?.value === '8100') {
     state.words[tag.at] = '';
@@ -322,6 +345,9 @@ function formatComparison(
     if (prefix !== undefined) {
       return `${text} ${sign}${prefix}`;
     }
+  }
+  if (kind === 'tcp_flag' && op === 'ne' && /^0*$/.test(value)) {
+    return `${text} ${formatValue(kind, operand.mask)}`;
   }
   if (kind === 'tcp_flag' && (op === 'eq' || op === 'ne')) {
     return `${text} ${sign}${formatValue(kind, value)} / ${formatValue(kind, operand.mask)}`;

@@ -33,6 +33,11 @@ export interface Operand {
   readonly fullDigits?: number;
 }
 
+/** `ct mark & 0x000000ff` */
+export function operandName(operand: Operand): string {
+  return operand.mask === undefined ? operand.text : `${operand.text} & ${formatValue(operand.kind, operand.mask)}`;
+}
+
 const protocolNames = new Map([
   [IPPROTO_ICMP, 'icmp'],
   [IPPROTO_TCP, 'tcp'],

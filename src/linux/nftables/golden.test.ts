@@ -223,6 +223,7 @@ const EXPRESSION_TYPES = [
   'ct set',
   'dup',
   'dynset',
+  'exthdr set',
   'fib',
   'fwd',
   'hash',
@@ -244,6 +245,7 @@ const EXPRESSION_TYPES = [
   'quota',
   'redir',
   'reject',
+  'rt',
   'shift',
   'verdict',
 ];

@@ -8,6 +8,7 @@ import { type AnyCodec, readExpression, writeExpression } from './codec.ts';
 import { ct } from './ct.ts';
 import { dup } from './dup.ts';
 import { dynset } from './dynset.ts';
+import { exthdr } from './exthdr.ts';
 import { fib } from './fib.ts';
 import { fwd } from './fwd.ts';
 import { hash } from './hash.ts';
@@ -25,6 +26,7 @@ import { queue } from './queue.ts';
 import { range } from './range.ts';
 import { redir } from './redir.ts';
 import { reject } from './reject.ts';
+import { rt } from './rt.ts';
 import { statefulCodecs } from './stateful.ts';
 import type { Expression } from './types.ts';
 
@@ -41,6 +43,9 @@ const codecByType: { readonly [Type in Exclude<Expression['type'], 'unknown'>]: 
   bitwise,
   shift: bitwise,
   byteorder,
+  exthdr,
+  'exthdr set': exthdr,
+  rt,
   numgen,
   hash,
   immediate,

@@ -45,6 +45,9 @@ export type Expression =
   | NatExpression
   | MasqExpression
   | RedirExpression
+  | ExthdrExpression
+  | ExthdrSetExpression
+  | RtExpression
   | ByteorderExpression
   | NumgenExpression
   | HashExpression
@@ -226,6 +229,40 @@ export interface ByteorderExpression {
   readonly dreg: number;
   readonly length: number;
   readonly size: number;
+}
+
+/** enum nft_exthdr_op in its order. */
+export const exthdrKinds = ['ip6', 'tcp option', 'ip option', 'sctp chunk', 'dccp option'] as const;
+
+/** Bytes of an extension header, option or chunk of the number `header`; with `present` whether it is there. */
+export interface ExthdrExpression {
+  readonly type: 'exthdr';
+  readonly kind: (typeof exthdrKinds)[number];
+  readonly header: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly dreg: number;
+  readonly present?: boolean;
+}
+
+/** Writes into a TCP option: `tcp option maxseg size set rt mtu`. */
+export interface ExthdrSetExpression {
+  readonly type: 'exthdr set';
+  readonly kind: (typeof exthdrKinds)[number];
+  readonly header: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly sreg: number;
+}
+
+/** enum nft_rt_keys in its order; `tcpmss` is what nft calls mtu. */
+export const rtKeys = ['classid', 'nexthop4', 'nexthop6', 'tcpmss', 'ipsec'] as const;
+
+/** What the route of the packet says. */
+export interface RtExpression {
+  readonly type: 'rt';
+  readonly key: (typeof rtKeys)[number] | number;
+  readonly dreg: number;
 }
 
 /** A number below `modulus`, counted up or at random, plus `offset`. */
