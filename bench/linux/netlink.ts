@@ -10,16 +10,21 @@ import { Fd } from '../../src/linux/fd/fd.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../src/linux/netlink/constants.ts';
 import { executeAll } from '../../src/linux/netlink/exchange.ts';
 import { openNetlink } from '../../src/linux/netlink/socket.ts';
+import { subscribe } from '../../src/linux/netlink/subscribe.ts';
 import * as b from '../../src/linux/nftables/build.ts';
 import { formatTable } from '../../src/linux/nftables/format.ts';
 import { deleteTable, replaceTable } from '../../src/linux/nftables/nftables.ts';
 import type { Table } from '../../src/linux/nftables/types.ts';
+import { createReactor } from '../../src/linux/reactor/reactor.ts';
+import { addAddress } from '../../src/linux/rtnetlink/addresses/addresses.ts';
 import { addAddressRequest } from '../../src/linux/rtnetlink/addresses/codec.ts';
+import { RTNLGRP_IPV4_IFADDR } from '../../src/linux/rtnetlink/constants.ts';
 import { changeLinkRequest } from '../../src/linux/rtnetlink/links/encode.ts';
 import { createBridge, createVeth, deleteLink, getLink } from '../../src/linux/rtnetlink/links/links.ts';
 
 const rounds = Number(process.argv[2] ?? 20);
 const name = `nlbench-${process.pid}`;
+const bridgeSpec = { name: 'k6t-eth0', address: '02:00:00:00:00:00', mtu: 1450 };
 
 function table(): Table {
   const families = [
@@ -88,7 +93,7 @@ function measure(): Record<string, number> {
   };
   const rules = table();
   const text = formatTable(rules);
-  const bridge = { name: 'k6t-eth0', address: '02:00:00:00:00:00', mtu: 1450 };
+  const bridge = bridgeSpec;
   const vmNetwork = (): void => {
     const { index } = createBridge(route, bridge);
     const port = createVeth(route, { name: 'tap0', mtu: 1450, master: index, peer: { name: 'peer0' } });
@@ -135,9 +140,41 @@ function measure(): Record<string, number> {
   return Object.fromEntries(Object.entries(samples).map(([key, values]) => [key, Math.round(median(values))]));
 }
 
+/** From sending a change to the callback of a subscription that hears of it, through Node's loop. */
+async function measureNotification(): Promise<number> {
+  using netns = new Fd(openSync(`/run/netns/${name}`, 'r'), name);
+  using route = openNetlink({ protocol: NETLINK_ROUTE, netns });
+  const reactor = createReactor();
+  reactor.ref();
+  const { index } = createBridge(route, bridgeSpec);
+  let heard = (): void => undefined;
+  const subscription = subscribe({
+    protocol: NETLINK_ROUTE,
+    netns,
+    groups: [RTNLGRP_IPV4_IFADDR],
+    reactor,
+    onMessages: () => heard(),
+    onOverrun: () => undefined,
+  });
+  const samples: number[] = [];
+  for (let round = 0; round < rounds * 10; round++) {
+    const { promise, resolve } = Promise.withResolvers<bigint>();
+    heard = () => resolve(process.hrtime.bigint());
+    const start = process.hrtime.bigint();
+    addAddress(route, { linkIndex: index, address: `10.9.${round >> 8}.${round & 255}/32` });
+    samples.push(Number((await promise) - start) / 1000);
+  }
+  subscription[Symbol.dispose]();
+  deleteLink(route, { index });
+  reactor.close();
+  return Math.round(median(samples));
+}
+
 execFileSync('ip', ['netns', 'add', name], { timeout: 10_000 });
 try {
-  console.log(JSON.stringify({ benchmark: 'linux/netlink', rounds, unit: 'us', median: measure() }, null, 2));
+  const change = await measureNotification();
+  const figures = { 'change to callback': change, ...measure() };
+  console.log(JSON.stringify({ benchmark: 'linux/netlink', rounds, unit: 'us', median: figures }, null, 2));
 } finally {
   execFileSync('ip', ['netns', 'del', name], { timeout: 10_000 });
 }
