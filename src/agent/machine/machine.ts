@@ -34,8 +34,8 @@ import { watchMachineDrift } from '../drift/machine-drift.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
 
-/** What a start makes; the others are of a guest that runs. */
-const startFacets: readonly FacetName[] = ['cgroup', 'network', 'files', 'domain'];
+/** What a start makes. The cgroup is the runtime's to make, the others are of a guest that runs. */
+const startFacets: readonly FacetName[] = ['network', 'files', 'domain'];
 /** A look takes a millisecond; a host that is busy starting many guests makes it some hundred. */
 const lookPatienceMs = 2000;
 
@@ -246,7 +246,7 @@ export class Machine {
     // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
     void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
     const spec = await compileMachine(place, startFacets);
-    await ensureMachine(place, spec, ['cgroup', 'network']);
+    await ensureMachine(place, spec, ['network']);
     const { network } = spec;
     assert(network !== undefined, 'no network was compiled');
     this.#network = network;
@@ -255,7 +255,20 @@ export class Machine {
     context.events.record({ object: vmi, type: 'Normal', reason: 'NetworkUp', message: describeNetwork(network) });
     await ensureMachine(place, spec, ['files']);
     context.step(vmi, 'disks ready');
-    await ensureMachine(place, spec, ['domain']);
+    // The runtime has set the limits just before: looked at again while libvirt and QEMU start, it costs no time.
+    await Promise.all([ensureMachine(place, spec, ['domain']), this.#ensureLimits(place)]);
+  }
+
+  /** Never rejects: what cannot be put back now is found by the drift watch, which tells the VM's owner. */
+  async #ensureLimits(place: MachinePlace): Promise<void> {
+    try {
+      const done = await ensureMachine(place, await compileMachine(place, ['cgroup']), ['cgroup']);
+      if (done.length > 0) {
+        this.#logger.warn({ done }, 'limits of the sandbox were not as its Pod says and are put back');
+      }
+    } catch (error) {
+      this.#logger.warn({ error: errorMessage(error) }, 'limits of the sandbox were not looked at');
+    }
   }
 
   async shutdown(vmi: VirtualMachineInstance): Promise<void> {
