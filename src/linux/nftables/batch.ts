@@ -146,5 +146,3 @@ export function commitPlanned<T>(socket: NetlinkSocket, plan: () => Planned<T>):
     }
   }
 }
-
-export { createTableRequests, deleteTableRequest } from './requests.ts';
