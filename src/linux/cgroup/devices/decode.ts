@@ -2,7 +2,7 @@
  * A device program back to rules. Its graph (explore.ts) becomes a list of decisions, the first that covers an access
  * decides: `when T then A else B` is the decisions of A narrowed to T, then those of B; and where A itself goes on as B
  * does, only what A adds to B is narrowed. So a chain of rule blocks becomes one decision per rule, whoever wrote it.
- * Pure; bounded by STEPS_MAX here and in explore.ts.
+ * Pure; bounded by a number of steps here and in explore.ts.
  */
 import { DecodeError } from '../../../base/errors.ts';
 import { BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_DEV_CHAR } from '../../bpf/constants.ts';
@@ -15,7 +15,8 @@ import { Undecodable } from './flow.ts';
 import type { DecodedDevices, DeviceDecision } from './types.ts';
 import { everything, intersect, type Cube } from './word.ts';
 
-const STEPS_MAX = 500_000;
+const STEPS_SPARE = 20_000;
+const STEPS_PER_BRANCH = 64;
 const LINES_MAX = 512;
 
 type Verdict = 'allow' | 'deny';
@@ -58,13 +59,14 @@ function listOf(root: Node, branches: readonly Node[]): Cell {
     return list;
   };
   let steps = 0;
+  const stepsMax = STEPS_SPARE + STEPS_PER_BRANCH * branches.length;
   const narrow = (list: Cell, when: Cube, otherwise: Cell): Cell => {
     const added: Cell[] = [];
     let cell: Cell | undefined = list;
     for (; cell !== undefined && cell !== otherwise; cell = cell.next) {
       added.push(cell);
       steps += 1;
-      if (steps > STEPS_MAX) {
+      if (steps > stepsMax) {
         throw new Undecodable('it decides in too many ways');
       }
     }

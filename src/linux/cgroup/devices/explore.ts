@@ -1,7 +1,7 @@
 /**
  * The decisions of a program as a graph: nodes are the places where it branches or ends, with what it knows there.
  * Places reached in several ways with the same knowledge are one node, so that the blocks of a rule list do not multiply.
- * Pure, and bounded: a program that is too large for STEPS_MAX steps is Undecodable.
+ * Pure, and bounded: a program that takes too many steps is Undecodable.
  */
 import type { Instruction, MapEntry } from '../../bpf/types.ts';
 import { BPF_FUNC_map_lookup_elem, BPF_MAP_TYPE_HASH } from '../../bpf/constants.ts';
@@ -26,7 +26,13 @@ export type Node =
       readonly otherwise: Node;
     };
 
-const STEPS_MAX = 300_000;
+/**
+ * A rule list is followed in a few steps per instruction, and per map entry for each look-up. A short program may take a
+ * little more, so that one made to have many paths is given up within a tenth of a second.
+ */
+const STEPS_SPARE = 4096;
+const STEPS_PER_INSTRUCTION = 16;
+const STEPS_PER_ENTRY = 64;
 const STACK_BYTES_SEEN_MAX = 64;
 
 type Mutable = {
@@ -54,13 +60,15 @@ export function exploreProgram(
   const allow: Node = { kind: 'answer', verdict: 'allow' };
   const deny: Node = { kind: 'answer', verdict: 'deny' };
   let steps = 0;
+  const entries = [...maps.values()].reduce((sum, map) => sum + map.entries.length, 0);
+  const stepsMax = STEPS_SPARE + STEPS_PER_INSTRUCTION * instructions.length + STEPS_PER_ENTRY * entries;
 
   /** Runs on to the next branch or end. */
   function nodeAt(start: Place): Node {
     let { slot, state } = start;
     for (;;) {
       steps += 1;
-      if (steps > STEPS_MAX) {
+      if (steps > stepsMax) {
         throw new Undecodable('it is too large to be followed');
       }
       const instruction = flow.slots[slot];
