@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFileSync, rmdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { withDeadline } from '../../src/base/deadline.ts';
+import { replaceDevicePrograms } from '../../src/linux/cgroup/devices/devices.ts';
 import { readLayout } from '../../src/linux/cgroup/layout.ts';
 import { openCgroup, readCgroupValues } from '../../src/linux/cgroup/observe.ts';
 import { createCgroup, removeCgroup, writeCgroupFile } from '../../src/linux/cgroup/tree.ts';
@@ -98,6 +99,16 @@ void test('cpu.max slows down who wants more, and it is counted', { skip }, asyn
   const values = readCgroupValues(cgroup);
   assert.deepEqual([values.cpuQuotaMicros, values.cpuPeriodMicros], [20_000, 100_000]);
   assert.ok((values.cpuThrottledMicros ?? 0n) > 0n);
+});
+
+void test('an eBPF program in the cgroup denies every device but the one that is allowed', { skip }, async () => {
+  await using cleanup = new AsyncDisposableStack();
+  const { directory } = ownCgroup(cleanup, 'devices');
+  // /dev/null is 1:3 and /dev/zero 1:5.
+  replaceDevicePrograms(directory, [{ type: 'char', major: 1, minor: 3, access: 'rwm' }]);
+  const { code, err } = await runInside(directory, 'cat /dev/null || exit 98\nexec head -c 1 /dev/zero');
+  assert.equal(code, 1, err);
+  assert.match(err, /\/dev\/zero.*Operation not permitted/);
 });
 
 void test('KVM is usable: it ran guest code', { skip }, async () => {

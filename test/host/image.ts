@@ -30,7 +30,7 @@ const packages = [
     'libatomic1',
     'ca-certificates',
   ],
-  ['iproute2', 'nftables', 'iputils-ping', 'ethtool', 'pciutils', 'numactl', 'e2fsprogs', 'xorriso'],
+  ['iproute2', 'nftables', 'bpftool', 'iputils-ping', 'ethtool', 'pciutils', 'numactl', 'e2fsprogs', 'xorriso'],
   ['libvirt-daemon', 'libvirt-daemon-driver-qemu', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils', 'ovmf'],
   ['runc', 'skopeo', 'kubernetes-client'],
   ['selinux-policy-default', 'policycoreutils', 'selinux-utils'],
@@ -49,8 +49,10 @@ export class UnavailableError extends Error {
 async function candidateVersions(cache: string, mirror: string): Promise<Readonly<Record<string, string>>> {
   const apt = join(cache, 'apt');
   const kept = join(apt, 'candidates');
-  if (existsSync(kept) && Date.now() - statSync(kept).mtimeMs < listsMaxAgeMs) {
-    return parseCandidates(readFileSync(kept, 'utf8'));
+  const known = existsSync(kept) ? parseCandidates(readFileSync(kept, 'utf8')) : {};
+  const isComplete = packages.every((name) => known[name] !== undefined);
+  if (isComplete && Date.now() - statSync(kept).mtimeMs < listsMaxAgeMs) {
+    return known;
   }
   mkdirSync(join(apt, 'lists/partial'), { recursive: true });
   mkdirSync(join(apt, 'cache'), { recursive: true });
@@ -76,8 +78,8 @@ async function candidateVersions(cache: string, mirror: string): Promise<Readonl
     writeFileSync(kept, stdout);
     return parseCandidates(stdout);
   } catch (error) {
-    if (existsSync(kept)) {
-      return parseCandidates(readFileSync(kept, 'utf8'));
+    if (isComplete) {
+      return known;
     }
     throw new UnavailableError(`the package lists of Debian ${suite} cannot be fetched: ${lastLine(error)}`);
   }

@@ -22,7 +22,7 @@ export interface Profile {
 
 const plainMachine = ['-machine', 'q35', '-smp', '1'];
 
-const times = { bootTimeoutMs: 240_000, processTimeoutMs: 400_000, runTimeoutMs: 900_000, testTimeoutMs: 180_000 };
+const times = { bootTimeoutMs: 240_000, processTimeoutMs: 1_200_000, runTimeoutMs: 2_000_000, testTimeoutMs: 180_000 };
 
 export const profiles: readonly Profile[] = [
   {

@@ -81,12 +81,19 @@ registerHooks({
 
 // There at the start when an earlier process ended in that file, by a crash or by hanging; this one goes on behind it.
 const died = existsSync(progress) ? Number(readFileSync(progress, 'utf8')) : -1;
-if (died >= 0) {
+// Two processes that began behind the same file: the first did not even get to a test, so no file can be named.
+const begun = '/run/test-host-begun';
+const isStuck = existsSync(begun) && readFileSync(begun, 'utf8') === String(died);
+writeFileSync(begun, String(died));
+if (died >= 0 && !isStuck) {
   const place = { file: job.files[died] ?? '', name: '(the whole file)', durationMs: 0 };
   fail(place, 'the test process crashed or hung in this file; what was not told of it yet is lost');
 }
 const files = job.files.slice(died + 1);
-if (files.length > 0) {
+if (isStuck) {
+  const place = { file: files[0] ?? '', name: '(this file and all behind it)', durationMs: 0 };
+  fail(place, 'the test process crashed or hung while the files were loaded; none of them was run');
+} else if (files.length > 0) {
   // All of them at once: a second run() in one process would not end.
   for await (const event of run({ files, isolation: 'none', timeout: job.testTimeoutMs })) {
     report(event);
