@@ -87,6 +87,9 @@ async function createNamed(
     const manager = managerName(options.fieldManager, request.userAgent);
     trackUpdate(trackedKind(resolved), undefined, given, { manager, subresource: '', now: timestamp() });
   }
+  // Kept aside until all is checked: copying and walking it would cost more than making it.
+  const { managedFields } = given.metadata;
+  delete given.metadata.managedFields;
   strategy.prepareForCreate?.(given);
   const name = given.metadata.name ?? '';
   requireNamespace(context, request, name);
@@ -101,6 +104,11 @@ async function createNamed(
     ...validateSchema(request, object),
     ...(strategy.validate?.(object) ?? []),
   ]);
+  if (managedFields === undefined) {
+    delete object.metadata.managedFields;
+  } else {
+    object.metadata.managedFields = managedFields;
+  }
   const stored = prepareStored(toStored(definition, version, object));
   const key = objectStorageKey(definition, request.namespace, object.metadata.name);
   requireObjectSize(stored.byteLength);

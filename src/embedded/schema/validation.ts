@@ -103,19 +103,25 @@ function validateArray(
 /** List types `set` and `map` promise that no two items are the same, or have the same keys. */
 function validateUniqueness(node: SchemaNode, value: readonly unknown[], path: string, errors: FieldError[]): void {
   const listType = node.schema['x-kubernetes-list-type'];
-  if (listType !== 'set' && listType !== 'map') {
+  if ((listType !== 'set' && listType !== 'map') || value.length < 2) {
     return;
   }
   const keys = node.schema['x-kubernetes-list-map-keys'] ?? [];
   const seen = new Set<string>();
   for (const [index, item] of value.entries()) {
     const identity = listType === 'set' ? item : mapItemKey(node, item, keys);
-    const text = canonicalText(identity);
+    const text = listType === 'set' ? canonicalText(identity) : keysText(identity);
     if (seen.has(text)) {
       errors.push({ type: 'Duplicate', field: itemPath(path, index), badValue: identity, detail: '' });
     }
     seen.add(text);
   }
+}
+
+/** Most lists have one key, and that a text: the items of one list all have the same keys. */
+function keysText(identity: unknown): string {
+  const [only, ...others] = isObject(identity) ? Object.values(identity) : [];
+  return typeof only === 'string' && others.length === 0 ? `"${only}` : canonicalText(identity);
 }
 
 function mapItemKey(node: SchemaNode, item: unknown, keys: readonly string[]): unknown {

@@ -95,15 +95,13 @@ export function formatManagedFields(managers: Managers): object[] | undefined {
     return undefined;
   }
   return [...managers.values()].sort(compareManagers).map((entry) => {
-    const fieldsV1 = formatFieldsV1(entry.fields);
-    parsed.set(fieldsV1, entry.fields);
     return {
       manager: entry.manager,
       operation: entry.operation,
       apiVersion: entry.apiVersion,
       ...(entry.time !== undefined && { time: entry.time }),
       fieldsType: 'FieldsV1',
-      fieldsV1,
+      fieldsV1: formatFieldsV1(entry.fields),
       ...(entry.subresource !== '' && { subresource: entry.subresource }),
     };
   });

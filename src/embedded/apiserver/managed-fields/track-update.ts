@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../../../apimachinery/object.ts';
+import { StatusError } from '../../../apimachinery/status.ts';
 import { isObject } from '../json.ts';
 import { capManagers } from './cap-managers.ts';
 import { changeOwners } from './change-owners.ts';
@@ -35,7 +36,7 @@ export function trackUpdate(kind: TrackedKind, old: KubeObject | undefined, next
     delete next.metadata.managedFields;
     return;
   }
-  const updated = updateManagers(kind, { before: old ?? kind.emptyObject, after: next }, managers, writer);
+  const updated = tryUpdate(kind, { before: old ?? kind.emptyObject, after: next }, managers, writer);
   if (updated === before) {
     // Nothing changed: the very entries that there were, so that a write without effect has none.
     restore(next, old);
@@ -46,6 +47,18 @@ export function trackUpdate(kind: TrackedKind, old: KubeObject | undefined, next
     delete next.metadata.managedFields;
   } else {
     next.metadata.managedFields = entries;
+  }
+}
+
+/** An object whose lists lack their keys is stored all the same where its schema lets it: then without a change of owners. */
+function tryUpdate(...[kind, change, managers, writer]: Parameters<typeof updateManagers>): Managers {
+  try {
+    return updateManagers(kind, change, managers, writer);
+  } catch (error) {
+    if (error instanceof StatusError) {
+      return managers;
+    }
+    throw error;
   }
 }
 
