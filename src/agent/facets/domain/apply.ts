@@ -18,7 +18,7 @@ export async function applyDomainOps(place: MachinePlace, ops: readonly DomainOp
         context.step(vmi, 'domain defined');
         break;
       case 'start':
-        domain ??= await link.connection.findDomainByName(op.name);
+        domain ??= await link.connection.findDomainByName(op.name, { signal });
         if (domain === undefined) {
           throw new VmletError('NoDomain', `libvirt knows no domain ${op.name}`);
         }

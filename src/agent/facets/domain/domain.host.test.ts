@@ -128,9 +128,9 @@ test(
     assert.deepEqual(await plan(), []);
 
     const image = join(daemon.directory, 'extra.img');
-  await run('qemu-img', ['create', '-q', '-f', 'raw', image, '1M']);
-  chownSync(image, uid, uid);
-  const extra = ['attach-disk', spec.name, image, 'vdz', '--live', '--mode', 'readonly'];
+    await run('qemu-img', ['create', '-q', '-f', 'raw', image, '1M']);
+    chownSync(image, uid, uid);
+    const extra = ['attach-disk', spec.name, image, 'vdz', '--live', '--mode', 'readonly'];
     await run('virsh', ['-c', daemon.virshUri, ...extra], { timeout: 20_000 });
     const reports = domainFacet.plan(spec, await domainFacet.observe(place, spec));
     assert.deepEqual(

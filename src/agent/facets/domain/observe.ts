@@ -18,16 +18,19 @@ export function readDomainFacts({ context, link }: MachinePlace): DomainHostFact
   };
 }
 
-export async function observeDomain({ link: { connection } }: MachinePlace, spec: DomainSpec): Promise<DomainObserved> {
-  const domain = await connection.findDomainByName(spec.name);
+export async function observeDomain(
+  { link: { connection }, signal }: MachinePlace,
+  spec: DomainSpec,
+): Promise<DomainObserved> {
+  const domain = await connection.findDomainByName(spec.name, { signal });
   if (domain === undefined) {
     return { domain: { state: 'absent', reason: 'unknown' }, devices: undefined };
   }
-  const state = await connection.domainState(domain);
+  const state = await connection.domainState(domain, { signal });
   if (notRunning.includes(state.state)) {
     return { domain: state, devices: undefined };
   }
-  const { disks, interfaces } = parseDomainXml(await connection.domainXml(domain), domainMetadataPrefix);
+  const { disks, interfaces } = parseDomainXml(await connection.domainXml(domain, 0, { signal }), domainMetadataPrefix);
   return {
     domain: state,
     devices: { disks: disks.map(({ alias }) => alias), interfaces: interfaces.map(({ alias }) => alias) },
