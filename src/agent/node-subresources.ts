@@ -5,12 +5,14 @@ import type { NodeSubresources } from '../vm/subresources/subresource.ts';
 import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
 import type { AgentContext } from './context.ts';
 import { inspectMachine } from './inspect/inspect-machine.ts';
+import { observePath } from './inspect/observe-path.ts';
+import type { TraceRecorder } from './trace/recorder.ts';
 import type { VmiAgent } from './vmi-agent.ts';
 
 export function createNodeSubresources(
   context: AgentContext,
   agent: VmiAgent,
-  explainer: Pick<NodeSubresources, 'explain'>,
+  parts: Pick<NodeSubresources, 'explain'> & { readonly traces: Pick<TraceRecorder, 'find'> },
 ): NodeSubresources {
   return {
     // libvirt's event wakes the agent, which then writes the Paused condition.
@@ -28,7 +30,9 @@ export function createNodeSubresources(
       }
       return viewer;
     },
-    inspect: (vmi: VirtualMachineInstance) => inspectMachine(context, agent.machine(vmi), vmi),
-    explain: (namespace, manifest) => explainer.explain(namespace, manifest),
+    inspect: (vmi: VirtualMachineInstance, options) => inspectMachine(context, agent.machine(vmi), vmi, options),
+    inspectNetwork: (vmi) => observePath(agent.machine(vmi), vmi),
+    explain: (namespace, manifest) => parts.explain(namespace, manifest),
+    trace: async (vmi) => parts.traces.find(vmi.metadata.uid ?? ''),
   };
 }

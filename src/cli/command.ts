@@ -12,8 +12,10 @@ export interface CommandSpec {
   readonly options?: readonly OptionSpec[];
   readonly examples: readonly (readonly [command: string, what: string])[];
   readonly load: () => Promise<CommandRunner>;
-  /** Which objects complete the first argument. */
+  /** Which objects complete the name. */
   readonly completes?: 'vm' | 'vmi';
+  /** Words that may stand before the name: `vm`, `net`. */
+  readonly subjects?: readonly string[];
 }
 
 export interface ArgumentSpec {

@@ -229,6 +229,7 @@ export class Machine {
       dns: this.#context.dns,
       onLease: (lease) => {
         this.#logger.info({ lease }, 'guest took its address');
+        this.#context.step(vmi, 'guest addressed');
         this.#context.events.record({
           object: vmi,
           type: 'Normal',
@@ -243,6 +244,7 @@ export class Machine {
   async start(vmi: VirtualMachineInstance, pod: Pod, signal: AbortSignal): Promise<void> {
     const place = this.#place(vmi, pod, signal);
     const { context, link } = place;
+    context.step(vmi, 'start begun');
     // The first question about QEMU makes the daemon load what it knows of it (some 10 ms): let it do so meanwhile.
     void link.connection.domainCapabilities({ emulator: emulatorPath() }, { signal }).catch(() => undefined);
     const spec = await compileMachine(place, startFacets);

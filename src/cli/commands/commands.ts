@@ -10,6 +10,7 @@ import { pauseCommand } from './pause/command.ts';
 import { restartCommand } from './restart/command.ts';
 import { startCommand } from './start/command.ts';
 import { stopCommand } from './stop/command.ts';
+import { traceCommand } from './trace/command.ts';
 import { unpauseCommand } from './unpause/command.ts';
 import { versionCommand } from './version/command.ts';
 
@@ -24,6 +25,7 @@ export const machineCommands: readonly CommandSpec[] = [
   logsCommand,
   inspectCommand,
   explainCommand,
+  traceCommand,
 ];
 
 export const generalCommands: readonly CommandSpec[] = [versionCommand, completionCommand];

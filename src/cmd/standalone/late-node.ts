@@ -25,7 +25,9 @@ export function createLateNode(version: string): LateNode {
     pause: (vmi) => bound().node.pause(vmi),
     unpause: (vmi) => bound().node.unpause(vmi),
     console: (vmi) => bound().node.console(vmi),
-    inspect: (vmi) => bound().node.inspect(vmi),
+    inspect: (vmi, options) => bound().node.inspect(vmi, options),
+    inspectNetwork: (vmi) => bound().node.inspectNetwork(vmi),
+    trace: (vmi) => bound().node.trace(vmi),
     explain: (namespace, manifest) => bound().node.explain(namespace, manifest),
   };
   return {

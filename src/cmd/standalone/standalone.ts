@@ -50,6 +50,7 @@ import type { LauncherSettings } from '../../vm/launcher/launcher-pod.ts';
 import { podExplainer } from './pod-explainer.ts';
 import { createLateNode } from './late-node.ts';
 import type { StandaloneSettings } from './settings.ts';
+import { startTraces } from './traces.ts';
 
 /** Kinds whose objects can own others or be owned. */
 const collectedTypes = [podType, configMapType, secretType, leaseType, namespaceType, nodeType, vmType, vmiType];
@@ -214,6 +215,9 @@ export async function startStandalone(options: {
   });
 
   const agentLogger = logger.child({ name: 'agent' });
+  const traces = startTraces({ stateDir: settings.stateDir, nodeName, vmis, pods, logger: agentLogger, signal });
+  undo.defer(() => traces.close());
+  const logStep = createStepLog(agentLogger);
   const context: AgentContext = {
     nodeName,
     kubeletDir,
@@ -229,7 +233,10 @@ export async function startStandalone(options: {
     dns: readDnsSettings(),
     emulationReason: acceleration.emulationReason,
     sandboxPidsMax: podRuntimeDefaults.pidsLimit,
-    step: createStepLog(agentLogger),
+    step(vmi, step) {
+      traces.step(vmi, step);
+      logStep(vmi, step);
+    },
   };
   const agent = startVmiAgent(context);
   deferClosed(agent.closed);
@@ -246,7 +253,7 @@ export async function startStandalone(options: {
       podNetwork: { bridge: settings.bridge, cidr: network.cidr },
     }),
   });
-  lateNode.bind({ client, node: createNodeSubresources(context, agent, explainer) });
+  lateNode.bind({ client, node: createNodeSubresources(context, agent, { ...explainer, traces }) });
   await agent.ready;
   const adopted = (await listSandboxes(sandbox)).length;
 

@@ -32,7 +32,9 @@ function createWorld(options: { console?: () => Duplex } = {}): World {
     pause: async () => void calls.push('pause'),
     unpause: async () => void calls.push('unpause'),
     console: async () => options.console?.() ?? new PassThrough(),
-    inspect: async () => ({ links: [] }),
+    inspect: async (_vmi, options) => ({ links: [], deep: options?.deep }),
+    inspectNetwork: async () => ({ hops: [] }),
+    trace: async (vmi) => (vmi.metadata.labels?.['untraced'] === undefined ? { marks: [] } : undefined),
     explain: async (namespace, manifest) => ({ namespace, kind: manifest['kind'] }),
   };
   return { client, calls, group: createSubresourceGroup({ client, node, version: '1.2.3' }) };
@@ -62,7 +64,7 @@ function seedVmi(
 
 function request(path: string, body?: object): GroupRequest {
   const [resource, subresource] = path.split('/');
-  const method = subresource === 'console' || subresource === 'inspect' ? 'GET' : 'PUT';
+  const method = ['console', 'inspect', 'inspectnetwork', 'trace'].includes(subresource ?? '') ? 'GET' : 'PUT';
   return { method, version: 'v1', ...key, resource, subresource, query: new URLSearchParams(), body };
 }
 
@@ -171,7 +173,16 @@ test('unknown subresources and wrong methods are refused; version and inspect an
   await assert.rejects(group.handle({ ...request('virtualmachines/start'), method: 'GET' }), {
     code: 'MethodNotAllowed',
   });
-  assert.deepEqual((await group.handle(request('virtualmachineinstances/inspect'))).body, { links: [] });
+  const answer = async (what: string, query = ''): Promise<object | undefined> =>
+    (await group.handle({ ...request(`virtualmachineinstances/${what}`), query: new URLSearchParams(query) })).body;
+  assert.deepEqual(await answer('inspect'), { links: [], deep: false });
+  assert.deepEqual(await answer('inspect', 'deep=true'), { links: [], deep: true });
+  assert.deepEqual(await answer('inspectnetwork'), { hops: [] });
+  assert.deepEqual(await answer('trace'), { marks: [] });
+  seedVmi(client, 'Running', (vmi) => {
+    vmi.metadata.labels = { untraced: '' };
+  });
+  await assert.rejects(answer('trace'), { code: 'Conflict', message: /its start was not seen/ });
   const version = await group.handle({
     ...request('version'),
     method: 'GET',

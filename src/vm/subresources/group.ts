@@ -8,6 +8,7 @@ import { methodNotSupported, notFound, unknownPath } from '../../apimachinery/st
 import { console } from './console/console.ts';
 import { explain } from './explain/explain.ts';
 import { inspect } from './inspect/inspect.ts';
+import { inspectNetwork } from './inspect/inspect-network.ts';
 import { pause } from './pause/pause.ts';
 import { restart } from './restart/restart.ts';
 import { start } from './start/start.ts';
@@ -19,13 +20,24 @@ import type {
   SubresourceRequest,
   SubresourceResponse,
 } from './subresource.ts';
+import { trace } from './trace/trace.ts';
 import { unpause } from './unpause/unpause.ts';
 import { serveUpgrade } from './websocket.ts';
 
 export const subresourceGroupName = 'subresources.kubevirt.io';
 const versions = ['v1', 'v1alpha3'] as const;
 
-const subresources: readonly Subresource[] = [start, stop, restart, pause, unpause, console, inspect];
+const subresources: readonly Subresource[] = [
+  start,
+  stop,
+  restart,
+  pause,
+  unpause,
+  console,
+  inspect,
+  inspectNetwork,
+  trace,
+];
 const namespaceResources: readonly NamespaceResource[] = [explain];
 
 export interface GroupRequest {

@@ -15,7 +15,11 @@ export interface NodeSubresources {
   /** The serial console; destroying the stream ends the session. */
   console(vmi: VirtualMachineInstance): Promise<Duplex>;
   /** Expected and observed kernel objects of the VM, as plain data. */
-  inspect(vmi: VirtualMachineInstance): Promise<object>;
+  inspect(vmi: VirtualMachineInstance, options?: { readonly deep?: boolean }): Promise<object>;
+  /** One look at the path of the VM's packets, with counters. */
+  inspectNetwork(vmi: VirtualMachineInstance): Promise<object>;
+  /** The steps of the VM's start with their times; undefined when they were not seen. */
+  trace(vmi: VirtualMachineInstance): Promise<object | undefined>;
   /** What a manifest would cause there; nothing is stored or changed. Throws StatusError for one that is refused. */
   explain(namespace: string, manifest: Readonly<Record<string, unknown>>): Promise<object>;
 }

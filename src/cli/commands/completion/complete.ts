@@ -13,7 +13,7 @@ const types = { vm: vmType, vmi: vmiType } as const;
 interface Line {
   /** Values of options before the word being completed, by long name without dashes. */
   readonly options: Readonly<Record<string, string>>;
-  readonly positionals: number;
+  readonly positionals: readonly string[];
   /** The option whose value is being completed. */
   readonly pending: OptionSpec | undefined;
 }
@@ -46,19 +46,27 @@ async function candidates(
   if (last.startsWith('-')) {
     return [...(command.options ?? []).map((option) => `--${longName(option)}`), '--help'];
   }
-  const argument = command.arguments?.[line.positionals];
-  if (argument === undefined || line.positionals > 0) {
+  const [first, ...more] = line.positionals;
+  const afterSubject = first !== undefined && command.subjects?.includes(first) === true;
+  const argument = command.arguments?.[0];
+  if (argument === undefined || (first !== undefined && !afterSubject) || more.length > 0) {
     return [];
   }
   if (argument.choices !== undefined) {
     return argument.choices;
   }
-  return command.completes === undefined ? [] : objectNames(types[command.completes], line, io);
+  const subjects = afterSubject ? [] : (command.subjects ?? []);
+  if (command.completes === undefined) {
+    return subjects;
+  }
+  // The words before the name are known without a server.
+  const known = await objectNames(types[command.completes], line, io).catch(() => []);
+  return [...subjects, ...known];
 }
 
 function readLine(words: readonly string[], options: readonly OptionSpec[]): Line {
   const values: Record<string, string> = {};
-  let positionals = 0;
+  const positionals: string[] = [];
   let pending: OptionSpec | undefined;
   for (const word of words) {
     if (pending !== undefined) {
@@ -75,7 +83,7 @@ function readLine(words: readonly string[], options: readonly OptionSpec[]): Lin
         }
       }
     } else {
-      positionals++;
+      positionals.push(word);
     }
   }
   return { options: values, positionals, pending };
