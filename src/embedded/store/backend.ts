@@ -15,11 +15,20 @@ export interface Backend {
   /** Entries with `start <= key < end`, in byte order of their keys. */
   entries(start: string, end: string): Iterable<StoredEntry>;
   count(start: string, end: string): number;
-  /** Log records with `after < revision <= upTo`, in order. */
-  log(after: number, upTo: number): Iterable<StoreEvent>;
+  /** Log records with `after < revision <= upTo` of keys with `start <= key < end`, in order. */
+  log(range: LogRange): Iterable<StoreEvent>;
+  /** How much room the log takes; undefined where nobody counts. */
+  readonly logBytes?: number | undefined;
   /** All or nothing; resolves when durable, and only then visible to the other calls. */
   commit(batch: CommitBatch): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface LogRange {
+  readonly after: number;
+  readonly upTo: number;
+  readonly start: string;
+  readonly end: string;
 }
 
 /** The least key that no key with this prefix reaches. Keys are ASCII. */

@@ -26,10 +26,17 @@ import { errorMessage } from '../../base/errors.ts';
 export interface EngineOptions {
   /** How many events are kept for watches that resume and for reads in the past. */
   readonly historyEvents?: number | undefined;
+  /** How much room they may take; fewer are kept when they are large. */
+  readonly historyBytes?: number | undefined;
 }
 
 const defaultHistoryEvents = 5000;
+const defaultHistoryBytes = 256 * 1024 * 1024;
+/** Kept whatever they take: a watch that has just been cut must be able to go on. */
+const leastHistoryEvents = 100;
 const maxBatch = 1024;
+/** Records that compaction takes away beside a batch: always some, and twice what the batch adds, so that it gains on it. */
+const compactionSlice = { least: 64, perEvent: 2 } as const;
 
 interface PendingWrite {
   readonly event: StoreEvent;
@@ -51,10 +58,12 @@ interface Watcher {
   readonly options: StoreWatchOptions;
   /** Events up to and with this one were handed over. */
   position: number;
+  /** What happened before the watch began, until it is handed over; later events queue behind it. */
+  backlog: StoreEvent[] | undefined;
 }
 
 export function createStore(backend: Backend, options: EngineOptions = {}): Store {
-  const historyEvents = options.historyEvents ?? defaultHistoryEvents;
+  const { historyEvents = defaultHistoryEvents, historyBytes = defaultHistoryBytes } = options;
   let visibleRevision = backend.initial.revision;
   let compactedRevision = backend.initial.compactedRevision;
   let lastRevision = visibleRevision;
@@ -102,7 +111,7 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
       const batch = queue.slice(0, maxBatch);
       queue = queue.slice(maxBatch);
       const revision = batch.at(-1)?.event.revision ?? visibleRevision;
-      const compactTo = Math.max(compactedRevision, revision - historyEvents);
+      const compactTo = compactionTarget(revision, batch.length);
       inFlight = firstPrevious(batch);
       try {
         await backend.commit({ events: batch.map((write) => write.event), compactTo });
@@ -129,6 +138,14 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
     committing = undefined;
   }
 
+  /** In slices, so that no write waits for a history that became too long all at once: a lower limit, larger objects. */
+  function compactionTarget(revision: number, batchLength: number): number {
+    const slice = Math.max(compactionSlice.least, compactionSlice.perEvent * batchLength);
+    const tooLarge = (backend.logBytes ?? 0) > historyBytes;
+    const kept = tooLarge ? Math.min(historyEvents, leastHistoryEvents) : historyEvents;
+    return Math.max(compactedRevision, Math.min(revision - kept, compactedRevision + slice));
+  }
+
   function failAll(writes: readonly PendingWrite[], cause: unknown): void {
     queue = [];
     overlay.clear();
@@ -141,6 +158,10 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
 
   function deliver(watcher: Watcher, event: StoreEvent): void {
     if (event.revision > watcher.position && event.key >= watcher.prefix && event.key < watcher.end) {
+      if (watcher.backlog !== undefined) {
+        watcher.backlog.push(event);
+        return;
+      }
       watcher.position = event.revision;
       watcher.options.onEvent(event);
     }
@@ -198,9 +219,10 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
   /** What keys held at `revision`, for those that changed since or are changing; undefined = absent then. */
   function changedSince(revision: number, prefix: string, end: string): Map<string, StoredEntry | undefined> {
     const then = new Map<string, StoredEntry | undefined>();
-    const events = revision === visibleRevision ? [] : backend.log(revision, visibleRevision);
+    const range = { after: revision, upTo: visibleRevision, start: prefix, end };
+    const events = revision === visibleRevision ? [] : backend.log(range);
     for (const { key, previous } of events) {
-      if (key >= prefix && key < end && !then.has(key)) {
+      if (!then.has(key)) {
         then.set(key, previous && { key, value: previous, revision });
       }
     }
@@ -232,34 +254,21 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
   function watch(watchOptions: StoreWatchOptions): StoreWatch {
     requireOpen();
     requireHistory(watchOptions.afterRevision);
-    const watcher: Watcher = {
-      prefix: watchOptions.prefix,
-      end: prefixEnd(watchOptions.prefix),
-      options: watchOptions,
-      position: watchOptions.afterRevision,
-    };
+    const { prefix, afterRevision } = watchOptions;
+    const end = prefixEnd(prefix);
     const missed =
-      watchOptions.afterRevision < visibleRevision
-        ? [...backend.log(watchOptions.afterRevision, visibleRevision)].filter(
-            (event) => event.key >= watcher.prefix && event.key < watcher.end,
-          )
+      afterRevision < visibleRevision
+        ? [...backend.log({ after: afterRevision, upTo: visibleRevision, start: prefix, end })]
         : [];
-    if (missed.length === 0) {
-      watchers.add(watcher);
-    } else {
+    const backlog = missed.length === 0 ? undefined : missed;
+    const watcher: Watcher = { prefix, end, options: watchOptions, position: afterRevision, backlog };
+    watchers.add(watcher);
+    if (backlog !== undefined) {
       // In the next microtask, and in one go: later events reach the watcher only after these.
       queueMicrotask(() => {
-        if (watcher.position === Infinity) {
-          return;
-        }
-        for (const event of missed) {
+        watcher.backlog = undefined;
+        for (const event of backlog) {
           deliver(watcher, event);
-        }
-        for (const event of backend.log(Math.max(watcher.position, watchOptions.afterRevision), visibleRevision)) {
-          deliver(watcher, event);
-        }
-        if (watcher.position !== Infinity) {
-          watchers.add(watcher);
         }
       });
     }

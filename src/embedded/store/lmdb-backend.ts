@@ -3,41 +3,71 @@
  * `meta`. A batch is one transaction whose commit includes the flush to the disk, so nothing is visible that a power cut
  * could take back.
  */
-import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { open } from 'lmdb';
 import { withDeadline } from '../../base/deadline.ts';
 import { errorMessage } from '../../base/errors.ts';
-import type { Database } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import type { Backend } from './backend.ts';
-import { decodeEntry, decodeEvent, encodeEntry, encodeEvent } from './codec.ts';
+import { noCipher } from './cipher.ts';
+import type { ValueCipher } from './cipher.ts';
+import {
+  decodeEntry,
+  decodeEvent,
+  decodeRawEntry,
+  decodeRawEvent,
+  encodeEntry,
+  encodeEvent,
+  entryDigest,
+  eventKey,
+} from './codec.ts';
 import type { EngineOptions } from './engine.ts';
 import { createStore } from './engine.ts';
+import { addDigest, requireFormat } from './format.ts';
+import type { StoreState, StoreTables } from './format.ts';
+import { openPages } from './pages.ts';
 import type { Store, StoredEntry, StoreEvent } from './store.ts';
 import { StoreError } from './store.ts';
+import { aboutStore, verifyPages } from './verify.ts';
 
 export interface LmdbStoreOptions extends EngineOptions {
   /** The data file; its directory is made if missing (0700). The file is 0600, as Secrets are in it. */
   readonly path: string;
+  /**
+   * Seals values, told the ids of the keys that the store's values are sealed with already (none: nothing is sealed yet).
+   * Values that are plain, or sealed with an older key, are written anew when the store opens.
+   */
+  readonly cipher?: ((sealedWith: readonly string[]) => ValueCipher) | undefined;
+  /** After a process that did not end well the whole file is looked through before it is used, unless false. */
+  readonly verify?: boolean;
 }
 
-const formatVersion = 1;
 /** Address space reserved at opening; LMDB grows it when needed. */
 const initialMapBytes = 64 * 1024 * 1024;
 
-/** Throws StoreError `UnknownFormat` for a file written by a newer version. */
+/**
+ * Throws StoreError: `UnknownFormat` for a file of a newer vmlet, `Corrupt` for a damaged one, `KeyMissing` when values are
+ * sealed with a key that is not there.
+ */
 export function openLmdbStore(options: LmdbStoreOptions): Store {
   mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
-  return createStore(lmdbBackend(options.path), options);
+  return createStore(lmdbBackend(options), options);
 }
 
-function lmdbBackend(path: string): Backend {
+export interface LmdbTables extends StoreTables {
+  readonly root: RootDatabase;
+}
+
+/** Opens the file; what LMDB itself would not survive was to be ruled out before. */
+export function openTables(path: string, mode: 'read' | 'write'): LmdbTables {
   const root = open({
     path,
     noSubdir: true,
     mapSize: initialMapBytes,
     maxDbs: 4,
     maxReaders: 32,
+    readOnly: mode === 'read',
     encoding: 'binary',
     cache: false,
     compression: false,
@@ -49,66 +79,161 @@ function lmdbBackend(path: string): Backend {
     // that nobody can get at, which ends the process.
     eventTurnBatching: false,
   });
+  return {
+    root,
+    entries: root.openDB({ name: 'entries', encoding: 'binary' }),
+    log: root.openDB({ name: 'log', encoding: 'binary' }),
+    meta: root.openDB({ name: 'meta', encoding: 'json' }),
+  };
+}
+
+function lmdbBackend({ path, cipher: makeCipher, verify = true }: LmdbStoreOptions): Backend {
+  const cipher = openCipher(path, makeCipher, verify);
+  const tables = openTables(path, 'write');
+  const { root, entries, log, meta } = tables;
   chmodSync(path, 0o600);
-  const entries: Database<Buffer, string> = root.openDB({ name: 'entries', encoding: 'binary' });
-  const log: Database<Buffer, number> = root.openDB({ name: 'log', encoding: 'binary' });
-  const meta: Database<number, string> = root.openDB({ name: 'meta', encoding: 'json' });
-  const format = meta.get('format');
-  if (format === undefined) {
-    root.transactionSync(() => {
-      meta.putSync('format', formatVersion);
-    });
-  } else if (format !== formatVersion) {
-    throw new StoreError('UnknownFormat', `${path} has format ${format}; this version of vmlet reads ${formatVersion}`);
+  try {
+    requireFormat(path, tables);
+    sealAnew(tables, cipher);
+  } catch (error) {
+    void root.close();
+    throw error;
   }
-  const initial = { revision: meta.get('revision') ?? 0, compactedRevision: meta.get('compacted') ?? 0 };
-  let compactedRevision = initial.compactedRevision;
+  try {
+    meta.putSync('open', { pid: process.pid });
+  } catch {
+    // On a full disk: reads must go on. All that is lost is that a bad end goes unnoticed.
+  }
+  let state = meta.get('state') as StoreState;
 
   return {
-    initial,
+    initial: { revision: state.revision, compactedRevision: state.compacted },
     get(key) {
       const bytes = entries.getBinary(key);
-      return bytes === undefined ? undefined : decodeEntry(key, bytes);
+      return bytes === undefined ? undefined : decodeEntry(key, bytes, cipher);
     },
     *entries(start, end): Generator<StoredEntry> {
       for (const { key, value } of entries.getRange({ start, end })) {
-        yield decodeEntry(key, value);
+        yield decodeEntry(key, value, cipher);
       }
     },
     count: (start, end) => entries.getKeysCount({ start, end }),
-    *log(after, upTo): Generator<StoreEvent> {
-      for (const { key, value } of log.getRange({ start: after + 1, end: upTo + 1 })) {
-        yield decodeEvent(key, value);
+    *log({ after, upTo, start, end }): Generator<StoreEvent> {
+      for (const { key: revision, value } of log.getRange({ start: after + 1, end: upTo + 1 })) {
+        const key = eventKey(value);
+        if (key >= start && key < end) {
+          yield decodeEvent(revision, value, cipher);
+        }
       }
     },
+    get logBytes() {
+      const stats = log.getStats() as Record<string, number>;
+      return ((stats['treeLeafPageCount'] ?? 0) + (stats['overflowPages'] ?? 0)) * (stats['pageSize'] ?? 0);
+    },
     async commit({ events, compactTo }) {
+      const next = advance(state, events, compactTo);
       // The single puts need no promise of their own: they settle with the batch.
       const committed = root.batch(() => {
         for (const event of events) {
-          void (event.type === 'delete' ? entries.remove(event.key) : entries.put(event.key, encodeEntry(event)));
-          void log.put(event.revision, encodeEvent(event));
+          const value = cipher.seal(event.key, event.value);
+          const previous = event.previous && cipher.seal(event.key, event.previous);
+          const { key, revision } = event;
+          void (event.type === 'delete'
+            ? entries.remove(key)
+            : entries.put(key, encodeEntry(key, { value, revision })));
+          void log.put(revision, encodeEvent({ ...event, value, previous }));
         }
-        for (let revision = compactedRevision + 1; revision <= compactTo; revision += 1) {
+        for (let revision = state.compacted + 1; revision <= compactTo; revision += 1) {
           void log.remove(revision);
         }
-        const last = events.at(-1);
-        if (last !== undefined) {
-          void meta.put('revision', last.revision);
-        }
-        if (compactTo > compactedRevision) {
-          void meta.put('compacted', compactTo);
-        }
+        void meta.put('state', next);
       });
       try {
         await committed;
       } catch (error) {
         throw nameFullDisk(await commitCause(error), dirname(path));
       }
-      compactedRevision = compactTo;
+      state = next;
       root.resetReadTxn();
     },
-    close: () => root.close(),
+    async close() {
+      await meta.remove('open').catch(() => undefined);
+      await root.close();
+    },
   };
+}
+
+/**
+ * Looks at the file before LMDB gets it: refuses what LMDB would not survive, and after a bad end everything that is not as
+ * it was written. Gives the cipher that the store's values need.
+ */
+function openCipher(path: string, make: LmdbStoreOptions['cipher'], verify: boolean): ValueCipher {
+  const pages = existsSync(path) && statSync(path).size > 0 ? openPages(path) : undefined;
+  try {
+    const about = pages === undefined ? { sealedWith: [], leftOpen: false } : aboutStore(pages);
+    const cipher = make?.(about.sealedWith) ?? noCipher;
+    const missing = about.sealedWith.filter((id) => !cipher.keyIds.includes(id));
+    if (missing.length > 0) {
+      throw new StoreError(
+        'KeyMissing',
+        `values in ${path} are sealed with key ${missing.join(', ')}, which is not there: put the key file back, or restore ` +
+          'a backup made with --with-keys',
+      );
+    }
+    if (pages !== undefined && verify && about.leftOpen) {
+      verifyPages(pages, cipher);
+    }
+    return cipher;
+  } finally {
+    pages?.close();
+  }
+}
+
+function advance(state: StoreState, events: readonly StoreEvent[], compacted: number): StoreState {
+  let { entries, digest } = state;
+  for (const { type, key, value, previous } of events) {
+    if (previous !== undefined) {
+      digest = addDigest(digest, -entryDigest(key, previous));
+      entries -= 1;
+    }
+    if (type !== 'delete') {
+      digest = addDigest(digest, entryDigest(key, value));
+      entries += 1;
+    }
+  }
+  return { revision: events.at(-1)?.revision ?? state.revision, compacted, entries, digest };
+}
+
+/** Writes anew what is plain or sealed with an older key, all or nothing. */
+function sealAnew({ root, entries, log, meta }: LmdbTables, cipher: ValueCipher): void {
+  const sealedWith = (meta.get('keys') ?? []) as readonly string[];
+  if (cipher === noCipher || (sealedWith.length === 1 && sealedWith[0] === cipher.keyId)) {
+    return;
+  }
+  root.transactionSync(() => {
+    for (const key of [...entries.getKeys()]) {
+      const bytes = entries.getBinary(key);
+      const entry = bytes && decodeRawEntry(key, bytes);
+      if (entry !== undefined && cipher.isStale(key, entry.value)) {
+        const value = cipher.seal(key, cipher.open(key, entry.value));
+        entries.putSync(key, encodeEntry(key, { value, revision: entry.revision }));
+      }
+    }
+    for (const revision of [...log.getKeys()]) {
+      const bytes = log.getBinary(revision);
+      const event = bytes && decodeRawEvent(bytes);
+      const isStale = (value: Buffer | undefined): boolean =>
+        value !== undefined && cipher.isStale(event?.key ?? '', value);
+      if (event !== undefined && (isStale(event.value) || isStale(event.previous))) {
+        const seal = (value: Buffer): Buffer => cipher.seal(event.key, cipher.open(event.key, value));
+        log.putSync(
+          revision,
+          encodeEvent({ ...event, value: seal(event.value), previous: event.previous && seal(event.previous) }),
+        );
+      }
+    }
+    meta.putSync('keys', [cipher.keyId]);
+  });
 }
 
 const causeTimeoutMs = 1000;

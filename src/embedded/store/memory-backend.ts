@@ -31,7 +31,8 @@ function memoryBackend(state: MemoryState): Backend {
     get: (key) => state.entries.get(key),
     entries: sorted,
     count: (start, end) => sorted(start, end).length,
-    log: (after, upTo) => state.log.filter((event) => event.revision > after && event.revision <= upTo),
+    log: ({ after, upTo, start, end }) =>
+      state.log.filter(({ revision, key }) => revision > after && revision <= upTo && key >= start && key < end),
     async commit({ events, compactTo }) {
       await new Promise((resolve) => setImmediate(resolve));
       for (const event of events) {

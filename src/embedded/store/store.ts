@@ -93,7 +93,11 @@ export type StoreErrorCode =
   | 'FutureRevision'
   | 'WriteFailed'
   | 'Closed'
-  | 'UnknownFormat';
+  | 'UnknownFormat'
+  /** Bytes on the disk are not what was written. */
+  | 'Corrupt'
+  /** Values are sealed with a key that is not there. */
+  | 'KeyMissing';
 
 export class StoreError extends VmletError {
   declare readonly code: StoreErrorCode;

@@ -67,6 +67,9 @@ export function asStatusError(error: unknown): StatusError {
     const remedy = /no space left/iu.test(cause) ? '; free some room on the file system of the state directory' : '';
     return internalError(`the store cannot write: ${cause}${remedy}`, { cause: error });
   }
+  if (isStoreError(error, 'Corrupt') || isStoreError(error, 'KeyMissing')) {
+    return internalError(error.message, { cause: error });
+  }
   return internalError('the server failed on this request; its log says more', { cause: error });
 }
 
