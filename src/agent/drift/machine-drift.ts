@@ -2,6 +2,8 @@
 import type { Pod } from '../../apimachinery/core.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import { startDriftLoop, type DriftTarget } from '../../client/drift/loop.ts';
+import { describeFinding } from '../../client/drift/report.ts';
 import { readLayout } from '../../linux/cgroup/layout.ts';
 import { driftPolicyOf } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
@@ -9,8 +11,6 @@ import type { AgentContext } from '../context.ts';
 import type { FacetName } from '../facets/machine-spec.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { SandboxLink } from '../machine/sandbox-link.ts';
-import { startDriftLoop, type DriftTarget } from './loop.ts';
-import { describeFinding } from './report.ts';
 import { watchSandbox } from './sources.ts';
 
 /** What of a running VM is kept as it is. Its files are QEMU's while it runs; of its domain differences are only told. */
@@ -23,7 +23,7 @@ export interface MachineDriftOptions {
   readonly network: NetworkSpec;
   /** The newest that is known of them. */
   readonly current: () => { readonly vmi: VirtualMachineInstance; readonly pod: Pod };
-  readonly target: DriftTarget;
+  readonly target: DriftTarget<FacetName>;
 }
 
 /** Looks once at everything, then whenever something may have changed; until disposed. */
@@ -61,7 +61,7 @@ export function watchMachineDrift(options: MachineDriftOptions): Disposable {
 }
 
 /** Whether a domain is started is decided by the VM's life cycle alone. */
-function onlyTellOfDomain(target: DriftTarget): DriftTarget {
+function onlyTellOfDomain(target: DriftTarget<FacetName>): DriftTarget<FacetName> {
   return {
     ...target,
     async plan(facets) {

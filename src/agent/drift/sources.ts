@@ -1,6 +1,7 @@
 /** The kernel's notifications about one sandbox, as notices for its drift loop. */
 import path from 'node:path';
 import { errorCode } from '../../base/errors.ts';
+import type { Culprit } from '../../client/drift/culprit.ts';
 import { findCgroupOfProcess } from '../../linux/cgroup/observe.ts';
 import type { CgroupLayout } from '../../linux/cgroup/types.ts';
 import type { FileWatcher } from '../../linux/fanotify/watch-files.ts';
@@ -10,6 +11,7 @@ import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../linux/netlink/constants.
 import { subscribe } from '../../linux/netlink/subscribe.ts';
 import { NFNLGRP_NFTABLES } from '../../linux/nftables/constants.ts';
 import { createTransactionDecoder } from '../../linux/nftables/notifications.ts';
+import { findCulprit } from '../../linux/process/culprit.ts';
 import type { Reactor } from '../../linux/reactor/reactor.ts';
 import {
   RTNLGRP_IPV4_IFADDR,
@@ -19,8 +21,6 @@ import {
   RTNLGRP_LINK,
 } from '../../linux/rtnetlink/constants.ts';
 import type { FacetName } from '../facets/machine-spec.ts';
-import { findCulprit } from './culprit.ts';
-import type { Culprit } from './loop.ts';
 
 export type Notice = (facets: readonly FacetName[], culprit?: Culprit) => void;
 

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { DriftPolicy } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
-import type { FacetPlan } from '../facets/facet.ts';
-import type { FacetName } from '../facets/machine-spec.ts';
-import { startDriftLoop, type DriftFinding, type DriftLoop } from './loop.ts';
+import { startDriftLoop, type DriftFinding, type DriftLoop, type DriftPlan, type DriftPolicy } from './loop.ts';
+
+type FacetName = 'cgroup' | 'network';
 
 /** A machine of which a test breaks parts: facet -> steps that would put it back. */
 function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?: number } = {}) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const broken = new Map<FacetName, string[]>();
-  const findings: DriftFinding[] = [];
+  const findings: DriftFinding<FacetName>[] = [];
   const looks: (readonly FacetName[])[] = [];
   const errors: unknown[] = [];
   const policy: DriftPolicy = options.policy ?? 'repair';
@@ -19,7 +18,7 @@ function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?:
     blind: false,
     nowMs: 0,
   };
-  const planOf = (facets: readonly FacetName[]): FacetPlan[] =>
+  const planOf = (facets: readonly FacetName[]): DriftPlan<FacetName>[] =>
     facets.flatMap((facet) => {
       const steps = broken.get(facet);
       return steps === undefined
@@ -35,7 +34,7 @@ function fakeMachine(t: TestContext, options: { policy?: DriftPolicy; resyncMs?:
             },
           ];
     });
-  const loop: DriftLoop = startDriftLoop({
+  const loop: DriftLoop<FacetName> = startDriftLoop({
     facets: ['cgroup', 'network'],
     resyncMs: options.resyncMs ?? 3_600_000,
     policy: () => state.policy,

@@ -1,59 +1,65 @@
 /**
- * Keeps one VM as it was planned: told that something may have changed, it plans, and does what the VM's policy says
- * about what differs. One look at a time; notices that come meanwhile are one further look.
+ * Keeps something as it was planned, one VM for example: told that something may have changed, it plans, and does what
+ * the policy says about what differs. One look at a time; notices that come meanwhile are one further look.
  */
 import { errorMessage } from '../../base/errors.ts';
-import type { DriftPolicy } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
-import type { FacetPlan } from '../facets/facet.ts';
-import type { FacetName } from '../facets/machine-spec.ts';
+import type { Culprit } from './culprit.ts';
 import { createFlapping, type Flapping } from './flapping.ts';
 
-/** Who made a change, as far as the kernel told. */
-export interface Culprit {
-  /** As the host counts. */
-  readonly processId: number;
-  /** The command's name, at most 15 bytes; undefined when the process had ended before it could be asked. */
-  readonly name: string | undefined;
+/** `repair` puts back what was changed, `report` only tells, `ignore` does not look. */
+export type DriftPolicy = 'repair' | 'report' | 'ignore';
+
+export interface DriftStep {
+  /** In one line, for people. */
+  readonly what: string;
+  /** Only told, never carried out. */
+  readonly report?: true;
 }
 
-/** One VM, as the loop sees it. */
-export interface DriftTarget {
+/** What differs in one part of what is watched: a facet of a VM, one side of the pod network. */
+export interface DriftPlan<Part extends string = string> {
+  readonly facet: Part;
+  readonly steps: readonly DriftStep[];
+}
+
+/** What is kept as it was planned, as the loop sees it: a VM, a side of the pod network. */
+export interface DriftTarget<Part extends string = string> {
   /** What differs, facets without a difference left out. Facets that are not named are not looked at. */
-  plan(facets: readonly FacetName[]): Promise<readonly FacetPlan[]>;
+  plan(facets: readonly Part[]): Promise<readonly DriftPlan<Part>[]>;
   /** Puts these facets back; gives what was done. */
-  repair(facets: readonly FacetName[]): Promise<readonly FacetPlan[]>;
+  repair(facets: readonly Part[]): Promise<readonly DriftPlan<Part>[]>;
 }
 
-export type DriftFinding =
+export type DriftFinding<Part extends string = string> =
   | {
       readonly kind: 'repaired';
-      readonly plan: FacetPlan;
+      readonly plan: DriftPlan<Part>;
       readonly culprits: readonly Culprit[];
       /** From the notice of the change to its repair. */
       readonly tookMs: number;
       /** How long repairs of this facet now rest, since the same thing was changed too often; 0: they do not. */
       readonly heldMs: number;
     }
-  | { readonly kind: 'reported'; readonly plan: FacetPlan; readonly culprits: readonly Culprit[] }
-  | { readonly kind: 'failed'; readonly plan: FacetPlan; readonly problem: string };
+  | { readonly kind: 'reported'; readonly plan: DriftPlan<Part>; readonly culprits: readonly Culprit[] }
+  | { readonly kind: 'failed'; readonly plan: DriftPlan<Part>; readonly problem: string };
 
-export interface DriftLoop {
+export interface DriftLoop<Part extends string = string> {
   /** Something of these facets may have changed. */
-  notice(facets: readonly FacetName[], culprit?: Culprit): void;
+  notice(facets: readonly Part[], culprit?: Culprit): void;
   /** Settles when nothing is being looked at and nothing is due at once. */
   idle(): Promise<void>;
   close(): void;
 }
 
-export interface DriftLoopOptions {
-  readonly target: DriftTarget;
+export interface DriftLoopOptions<Part extends string = string> {
+  readonly target: DriftTarget<Part>;
   /** Asked at every look: a user may change it at any time. */
   readonly policy: () => DriftPolicy;
   /** Facets that are looked at, in order. */
-  readonly facets: readonly FacetName[];
+  readonly facets: readonly Part[];
   /** How often to look without any notice. */
   readonly resyncMs: number;
-  readonly onFinding: (finding: DriftFinding) => void;
+  readonly onFinding: (finding: DriftFinding<Part>) => void;
   /** A look that failed; it is taken again a moment later. */
   readonly onError: (error: unknown) => void;
   readonly nowMs?: () => number;
@@ -65,13 +71,13 @@ const retryMs = 1000;
 /** How long the kernel may take to name who made a change, before the change was noticed or after. */
 const culpritWindowMs = 50;
 
-export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
+export function startDriftLoop<Part extends string>(options: DriftLoopOptions<Part>): DriftLoop<Part> {
   const { target, facets } = options;
   const nowMs = options.nowMs ?? (() => performance.now());
   const flapping = options.flapping ?? createFlapping();
-  const dirty = new Set<FacetName>();
+  const dirty = new Set<Part>();
   /** By facet: what was last told and not repaired, so that it is told once. */
-  const told = new Map<FacetName, string>();
+  const told = new Map<Part, string>();
   const timers = new Set<NodeJS.Timeout>();
   let seen: { readonly culprit: Culprit; readonly atMs: number }[] = [];
   let noticedAtMs: number | undefined;
@@ -80,7 +86,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
 
   const resync = setInterval(() => notice(facets), options.resyncMs).unref();
 
-  function notice(changed: readonly FacetName[], culprit?: Culprit): void {
+  function notice(changed: readonly Part[], culprit?: Culprit): void {
     if (closed) {
       return;
     }
@@ -114,7 +120,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     }
   }
 
-  async function look(looked: readonly FacetName[], sinceMs: number): Promise<void> {
+  async function look(looked: readonly Part[], sinceMs: number): Promise<void> {
     const policy = options.policy();
     if (policy === 'ignore') {
       return;
@@ -145,7 +151,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
     }
   }
 
-  async function repair(plan: FacetPlan, sinceMs: number): Promise<void> {
+  async function repair(plan: DriftPlan<Part>, sinceMs: number): Promise<void> {
     try {
       const done = await target.repair([plan.facet]);
       const repairedAtMs = nowMs();
@@ -162,7 +168,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   }
 
   /** Once for each different plan of a facet. */
-  function tell(finding: DriftFinding, sinceMs: number): void {
+  function tell(finding: DriftFinding<Part>, sinceMs: number): void {
     const { plan } = finding;
     const text = JSON.stringify([finding.kind, plan.steps]);
     if (told.get(plan.facet) !== text) {
@@ -172,14 +178,14 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   }
 
   /** A moment later: the message that names the culprit may come after the one that made us look. */
-  function give(finding: DriftFinding, sinceMs: number): void {
+  function give(finding: DriftFinding<Part>, sinceMs: number): void {
     after(culpritWindowMs, () => {
       const culprits = seen.filter(({ atMs }) => atMs >= sinceMs - culpritWindowMs).map(({ culprit }) => culprit);
       options.onFinding(finding.kind === 'failed' ? finding : { ...finding, culprits });
     });
   }
 
-  function noticeLater(facet: FacetName, waitMs: number): void {
+  function noticeLater(facet: Part, waitMs: number): void {
     after(waitMs, () => notice([facet]));
   }
 
@@ -205,7 +211,7 @@ export function startDriftLoop(options: DriftLoopOptions): DriftLoop {
   };
 }
 
-function stepKey(plan: FacetPlan, what: string): string {
+function stepKey(plan: DriftPlan, what: string): string {
   return `${plan.facet} ${what}`;
 }
 

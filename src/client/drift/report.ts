@@ -1,7 +1,6 @@
-import type { EventInput } from '../../client/events.ts';
-import type { FacetPlan } from '../facets/facet.ts';
-import { formatCulprit } from './culprit.ts';
-import type { Culprit, DriftFinding } from './loop.ts';
+import type { EventInput } from '../events.ts';
+import { type Culprit, formatCulprit } from './culprit.ts';
+import type { DriftFinding, DriftPlan } from './loop.ts';
 
 const stepsShown = 4;
 
@@ -39,7 +38,7 @@ function who(culprits: readonly Culprit[]): string {
   return culprits.length === 0 ? 'was changed' : `${culprits.map(formatCulprit).join(' or ')} changed`;
 }
 
-function steps(plan: FacetPlan): string {
+function steps(plan: DriftPlan): string {
   const words = plan.steps.slice(0, stepsShown).map(({ what }) => what);
   const more = plan.steps.length - words.length;
   return `${words.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
