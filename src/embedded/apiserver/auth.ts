@@ -1,9 +1,9 @@
-/** Who is asking (client certificate or bearer token) and may they (by group). */
+/** Who is asking: client certificate or bearer token. */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { AuthorizationAttributes, AuthorizationDecision, UserInfo } from './types.ts';
-import { systemAuthenticated, systemMasters } from './types.ts';
+import type { UserInfo } from './types.ts';
+import { anonymousUser, systemAuthenticated } from './types.ts';
 
 export interface StaticToken {
   readonly token: string;
@@ -12,19 +12,33 @@ export interface StaticToken {
 
 export type Authenticator = (request: IncomingMessage) => UserInfo | undefined;
 
+/** Whose token is it? undefined: nobody's, or one that is no longer good. */
+export type TokenAuthenticator = (token: string) => UserInfo | undefined;
+
+export interface AuthenticatorOptions {
+  readonly authenticateToken: TokenAuthenticator;
+  /** Is who shows nothing system:anonymous, rather than refused? */
+  readonly anonymous: boolean;
+}
+
+/** Tokens that do not change while the server runs. */
+export function createStaticTokens(tokens: readonly StaticToken[]): TokenAuthenticator {
+  // By digest: the look-up's timing says nothing about a token.
+  const byDigest = new Map(tokens.map(({ token, user }) => [digest(token), withAuthenticated(user)]));
+  return (token) => byDigest.get(digest(token));
+}
+
 /**
  * A certificate that the server's client CA signed: CN is the user, each O a group. Else `Authorization: Bearer`. A token
  * that is not known makes the request anonymous even beside a good certificate, so that a stale token does not go unnoticed.
  */
-export function createAuthenticator(tokens: readonly StaticToken[]): Authenticator {
-  // By digest: the look-up's timing says nothing about a token.
-  const byDigest = new Map(tokens.map(({ token, user }) => [digest(token), withAuthenticated(user)]));
+export function createAuthenticator({ authenticateToken, anonymous }: AuthenticatorOptions): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | null>();
   return (request) => {
     const header = request.headers.authorization;
     if (header !== undefined) {
       const token = /^Bearer\s+(\S{1,8192})$/iu.exec(header)?.[1];
-      return token === undefined ? undefined : byDigest.get(digest(token));
+      return token === undefined ? undefined : authenticateToken(token);
     }
     const { socket } = request;
     let user = bySocket.get(socket);
@@ -32,7 +46,7 @@ export function createAuthenticator(tokens: readonly StaticToken[]): Authenticat
       user = certificateUser(socket as TLSSocket) ?? null;
       bySocket.set(socket, user);
     }
-    return user ?? undefined;
+    return user ?? (anonymous ? anonymousUser : undefined);
   };
 }
 
@@ -55,24 +69,7 @@ function digest(token: string): string {
 }
 
 const publicPaths = /^\/(?:livez|readyz|healthz|version)(?:\/|$)/u;
-const discoveryPaths = /^\/(?:api|apis|openapi)(?:\/|$)/u;
 
 export function isPublicPath(path: string): boolean {
   return publicPaths.test(path);
-}
-
-/** system:masters may do everything; anybody known may discover and ask what they may. */
-export function authorizeMasters(user: UserInfo, attributes: AuthorizationAttributes): AuthorizationDecision {
-  if (user.groups.includes(systemMasters)) {
-    return { allowed: true };
-  }
-  const { verb, group, resource, path } = attributes;
-  const asksAboutSelf =
-    verb === 'create' &&
-    ((group === 'authorization.k8s.io' && resource.startsWith('selfsubject')) ||
-      (group === 'authentication.k8s.io' && resource === 'selfsubjectreviews'));
-  if (asksAboutSelf || (verb === 'get' && (discoveryPaths.test(path) || publicPaths.test(path)))) {
-    return { allowed: true };
-  }
-  return { allowed: false, reason: `the user is not in group ${systemMasters}` };
 }

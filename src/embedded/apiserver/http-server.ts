@@ -22,20 +22,24 @@ import {
   collectGroups,
 } from './handlers/discovery.ts';
 import type { OpenApiHandler } from './handlers/openapi.ts';
-import { handleResource, verbOf } from './handlers/resources.ts';
+import { handleResource } from './handlers/resources.ts';
 import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
+import { impersonate } from './impersonation.ts';
 import { limits } from './limits.ts';
 import { parseRequestPath } from './request-path.ts';
 import type { RequestPath } from './request-path.ts';
 import { refusal } from './refusal.ts';
-import type { AuthorizationAttributes, Authorizer, DelegatedGroup, UserInfo } from './types.ts';
+import { requestAttributes } from './request-attributes.ts';
+import type { Access, DelegatedGroup, UserInfo } from './types.ts';
 import { versionInfo } from './version-info.ts';
 
 export interface HttpServerOptions {
   readonly tls: { readonly cert: string; readonly key: string };
   readonly clientCa: string | undefined;
   readonly authenticate: Authenticator;
-  readonly authorize: Authorizer;
+  readonly access: Access;
+  /** Documents at fixed paths, for who may get them. */
+  readonly documents: ReadonlyMap<string, { readonly contentType: string; readonly bytes: Buffer }>;
   readonly delegated: readonly DelegatedGroup[];
   readonly openapi: OpenApiHandler;
 }
@@ -89,14 +93,16 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     );
   });
 
+  const { authorize } = options.access;
+
   function identify(request: IncomingMessage, route: Route): UserInfo {
-    const user = options.authenticate(request);
-    if (user === undefined) {
+    const known = options.authenticate(request);
+    if (known === undefined) {
       throw unauthorized();
     }
-    const attributes = attributesOf(request, route);
-    const decision = options.authorize(user, attributes);
-    if (!decision.allowed) {
+    const user = impersonate(known, request.headersDistinct, authorize);
+    const attributes = requestAttributes(request.method ?? 'GET', route);
+    if (!authorize(user, attributes).allowed) {
       throw refusal(user, attributes);
     }
     return user;
@@ -152,15 +158,20 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     if (path.type === 'resource') {
       const group = options.delegated.find((item) => item.group === path.group && item.versions.includes(path.version));
       const requireAllowed = (verb: string): void => {
-        const attributes = { ...attributesOf(request, route), verb };
-        if (!options.authorize(user, attributes).allowed) {
+        const attributes = { ...requestAttributes(request.method ?? 'GET', route), verb };
+        if (!authorize(user, attributes).allowed) {
           throw refusal(user, attributes);
         }
       };
       const call = { request, response, path, query, user, requireAllowed };
       const own = group === undefined || context.registry.find(path.group, path.version, path.resource) !== undefined;
-      await (own ? handleResource(context, options.authorize, call) : handleDelegated(group, call));
+      await (own ? handleResource(context, options.access, call) : handleDelegated(group, call));
     } else if (path.type === 'other') {
+      const document = request.method === 'GET' ? options.documents.get(path.path) : undefined;
+      if (document !== undefined) {
+        sendBytes(response, 200, document.contentType, document.bytes);
+        return;
+      }
       if (!pathname.startsWith('/openapi/')) {
         throw unknownPath();
       }
@@ -266,22 +277,6 @@ function handlePublic(pathname: string, request: IncomingMessage, response: Serv
   const verbose = (request.url ?? '').includes('verbose');
   const text = verbose ? `[+]ping ok\n[+]store ok\n${pathname.slice(1)} check passed\n` : 'ok';
   sendBytes(response, 200, 'text/plain; charset=utf-8', Buffer.from(text));
-}
-
-function attributesOf(request: IncomingMessage, { path, pathname, query }: Route): AuthorizationAttributes {
-  if (path.type !== 'resource') {
-    const verb = request.method === 'HEAD' ? 'get' : (request.method ?? 'get').toLowerCase();
-    return { verb, group: '', resource: '', subresource: '', namespace: '', name: '', path: pathname };
-  }
-  return {
-    verb: verbOf(request.method ?? 'GET', path, query),
-    group: path.group,
-    resource: path.resource,
-    subresource: path.subresource ?? '',
-    namespace: path.namespace ?? '',
-    name: path.name ?? '',
-    path: '',
-  };
 }
 
 function refuseUpgrade(socket: Duplex, error: StatusError): void {

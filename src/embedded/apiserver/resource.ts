@@ -118,7 +118,11 @@ export function storagePrefix(group: string, resource: string): string {
   return `/registry/${group === '' ? 'core' : group}/${resource}/`;
 }
 
-export function objectStorageKey(definition: ResourceDefinition, namespace: string | undefined, name: string): string {
+export function objectStorageKey(
+  definition: Pick<ResourceDefinition, 'namespaced' | 'storagePrefix'>,
+  namespace: string | undefined,
+  name: string,
+): string {
   return definition.namespaced
     ? `${definition.storagePrefix}${namespace ?? ''}/${name}`
     : `${definition.storagePrefix}${name}`;

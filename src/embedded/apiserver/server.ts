@@ -5,8 +5,9 @@ import { namespaceType } from '../../apimachinery/core.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import type { Store } from '../store/store.ts';
-import { authorizeMasters, createAuthenticator } from './auth.ts';
-import type { StaticToken } from './auth.ts';
+import { createAccessControl } from './access.ts';
+import type { AccessOptions } from './access.ts';
+import { createAuthenticator } from './auth.ts';
 import { builtinDefinitions } from './builtins/builtins.ts';
 import type { BuiltinSchemas } from './builtins/define.ts';
 import type { ApiContext } from './context.ts';
@@ -18,7 +19,7 @@ import { createInProcessClient } from './in-process-client.ts';
 import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
 import { createRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
-import type { AdmissionPlugin, Authorizer, DelegatedGroup, UserInfo } from './types.ts';
+import type { AdmissionPlugin, DelegatedGroup, UserInfo } from './types.ts';
 import { internalUser } from './types.ts';
 
 export interface ApiServerOptions {
@@ -26,13 +27,7 @@ export interface ApiServerOptions {
   readonly store: Store;
   readonly logger: Logger;
   readonly tls: { readonly cert: string; readonly key: string };
-  readonly auth?: {
-    /** PEM of the CA that signs client certificates. */
-    readonly clientCa?: string;
-    readonly tokens?: readonly StaticToken[];
-    /** system:masters may do everything, unless given. */
-    readonly authorize?: Authorizer;
-  };
+  readonly auth?: AccessOptions;
   readonly admission?: readonly AdmissionPlugin[];
   readonly delegated?: readonly DelegatedGroup[];
   /** Kinds besides the built-in ones. */
@@ -60,18 +55,30 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     registry.register(definition);
   }
   const { store, logger, admission = [], delegated = [], auth = {} } = options;
-  const context: ApiContext = { store, registry, admission, logger };
+  const control = createAccessControl(store, auth);
+  const context: ApiContext = {
+    store,
+    registry,
+    admission: [...admission, control.guard],
+    actions: { 'serviceaccounts/token': control.requestToken },
+    logger,
+  };
   const crds = startCrdLifecycle(context);
   const namespaces = startNamespaceLifecycle(context);
   const client = createInProcessClient(context, internalUser);
   await Promise.all(initialNamespaces.map((name) => ensureNamespace(client, name)));
+  await control.start(context, client);
   const loadBuilders = async (): Promise<OpenApiBuilders> =>
     options.openapi ?? (await import('./handlers/openapi-builders.ts')).openApiBuilders;
   const front = createHttpFront(context, {
     tls: options.tls,
     clientCa: auth.clientCa,
-    authenticate: createAuthenticator(auth.tokens ?? []),
-    authorize: auth.authorize ?? authorizeMasters,
+    authenticate: createAuthenticator({
+      authenticateToken: control.authenticateToken,
+      anonymous: auth.anonymous ?? false,
+    }),
+    access: control.access,
+    documents: control.documents,
     delegated,
     openapi: createOpenApiHandler(registry, delegated, loadBuilders),
   });
@@ -81,7 +88,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     listen: ({ host = '127.0.0.1', port }) => front.listen({ host, port }),
     async close() {
       await front.close();
-      await Promise.all([crds.close(), namespaces.close()]);
+      await Promise.all([crds.close(), namespaces.close(), control.close()]);
     },
   };
 }

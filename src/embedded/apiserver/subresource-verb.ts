@@ -1,8 +1,9 @@
-/** create on a subresource that makes something happen: `pods/binding`. */
+/** create on a subresource that makes something happen: `pods/binding`, `serviceaccounts/token`. */
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { unknownPath } from '../../apimachinery/status.ts';
 import { bindPod } from './builtins/pod.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
+import { getObject } from './read-verbs.ts';
 import { timestamp } from './metadata.ts';
 import type { WriteRequestOptions } from './request-options.ts';
 import { changeObject } from './update-verb.ts';
@@ -13,7 +14,7 @@ const actions: Readonly<Record<string, Action>> = {
   binding: (object, body) => bindPod(object, body, timestamp()),
 };
 
-/** Gives the Status to answer. Throws NotFound for a subresource that the resource does not have. */
+/** Gives the Status or object to answer. Throws NotFound for a subresource that the resource does not have. */
 export async function createSubresource(
   context: ApiContext,
   request: ObjectRequest,
@@ -21,8 +22,16 @@ export async function createSubresource(
   options: WriteRequestOptions,
 ): Promise<object> {
   const { name, subresource, body } = target;
+  const { group, resource, strategy } = request.resolved.definition;
+  const full = `${resource}/${subresource}`;
+  const served = strategy.subresources?.includes(subresource) === true;
+  const own = group === '' && Object.hasOwn(context.actions, full) ? context.actions[full] : undefined;
+  if (own !== undefined && served) {
+    const { object } = getObject(context, request, name);
+    return own({ context, request, object, body, options });
+  }
   const action = Object.hasOwn(actions, subresource) ? actions[subresource] : undefined;
-  if (action === undefined || request.resolved.definition.strategy.subresources?.includes(subresource) !== true) {
+  if (action === undefined || !served) {
     throw unknownPath();
   }
   await changeObject(context, request, name, { ...options, subresource }, (current) => action(current, body));

@@ -12,6 +12,30 @@ export interface UserInfo {
 
 export const systemMasters = 'system:masters';
 export const systemAuthenticated = 'system:authenticated';
+export const systemUnauthenticated = 'system:unauthenticated';
+export const systemServiceAccounts = 'system:serviceaccounts';
+
+/** Who asks without saying who they are. */
+export const anonymousUser: UserInfo = { name: 'system:anonymous', groups: [systemUnauthenticated] };
+
+const serviceAccountPrefix = 'system:serviceaccount:';
+
+export function serviceAccountUserName(namespace: string, name: string): string {
+  return `${serviceAccountPrefix}${namespace}:${name}`;
+}
+
+/** undefined: the user is no ServiceAccount. */
+export function parseServiceAccountUserName(user: string): { namespace: string; name: string } | undefined {
+  const [namespace, name, ...more] = user.startsWith(serviceAccountPrefix)
+    ? user.slice(serviceAccountPrefix.length).split(':')
+    : [];
+  return namespace && name && more.length === 0 ? { namespace, name } : undefined;
+}
+
+/** The groups of every ServiceAccount of the namespace. */
+export function serviceAccountGroups(namespace: string): string[] {
+  return [systemServiceAccounts, `${systemServiceAccounts}:${namespace}`, systemAuthenticated];
+}
 
 /** The identity of the product's own controllers, which call in process. */
 export const internalUser: UserInfo = {
@@ -127,3 +151,29 @@ export interface AuthorizationDecision {
 }
 
 export type Authorizer = (user: UserInfo, attributes: AuthorizationAttributes) => AuthorizationDecision;
+
+/** One rule of what somebody may do, as SelfSubjectRulesReview shows it. */
+export interface AccessRule {
+  readonly verbs?: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+}
+
+export interface AccessRules {
+  readonly resourceRules: readonly AccessRule[];
+  readonly nonResourceRules: readonly AccessRule[];
+}
+
+export type TokenReviewOutcome =
+  | { readonly user: UserInfo; readonly audiences: readonly string[] }
+  | { readonly error: string };
+
+/** Who may do what, and who is who: for requests and for reviews. */
+export interface Access {
+  readonly authorize: Authorizer;
+  readonly rulesFor: (user: UserInfo, namespace: string) => AccessRules;
+  /** Empty `audiences`: those of this server. */
+  readonly reviewToken: (token: string, audiences: readonly string[]) => TokenReviewOutcome;
+}

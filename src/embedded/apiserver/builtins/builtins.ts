@@ -13,6 +13,7 @@ import {
   serviceAccountDefinition,
 } from './plain.ts';
 import { podDefinition } from './pod.ts';
+import { rbacDefinitions } from './rbac.ts';
 
 export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[] {
   return [
@@ -25,6 +26,7 @@ export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[
     serviceAccountDefinition(schemas),
     leaseDefinition(schemas),
     crdDefinition(schemas),
+    ...rbacDefinitions(schemas),
     ...accessReviewDefinitions(schemas),
   ];
 }

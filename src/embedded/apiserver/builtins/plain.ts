@@ -173,6 +173,7 @@ export function serviceAccountDefinition(schemas: BuiltinSchemas): ResourceDefin
       resource: 'serviceaccounts',
       kind: 'ServiceAccount',
       namespaced: true,
+      strategy: { subresources: ['token'] },
       shortNames: ['sa'],
       columns: [
         column<KubeObject & { secrets?: unknown[] }>('Secrets', (account) => account.secrets?.length ?? 0, {

@@ -12,6 +12,8 @@ export interface GroupVersions {
   readonly versions: readonly { readonly name: string; readonly resources: readonly ApiResource[] }[];
 }
 
+const tokenRequest = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } as const;
+const eviction = { group: 'policy', version: 'v1', kind: 'Eviction' } as const;
 const subresourceVerbs = ['get', 'patch', 'update'];
 
 /** All groups, the core group first. */
@@ -71,6 +73,8 @@ function describe(definition: ResourceDefinition, version: ResourceVersion): Api
       ? [below('scale', subresourceVerbs, { group: 'autoscaling', version: 'v1', kind: 'Scale' })]
       : []),
     ...(strategy.subresources?.includes('binding') === true ? [below('binding', ['create'], { kind: 'Binding' })] : []),
+    ...(strategy.subresources?.includes('token') === true ? [below('token', ['create'], tokenRequest)] : []),
+    ...(strategy.subresources?.includes('eviction') === true ? [below('eviction', ['create'], eviction)] : []),
     ...(strategy.subresources?.includes('finalize') === true ? [below('finalize', ['update'])] : []),
   ];
 }

@@ -22,9 +22,10 @@ import {
   parseWriteOptions,
 } from '../request-options.ts';
 import type { WriteRequestOptions } from '../request-options.ts';
+import { verbOf } from '../request-attributes.ts';
 import type { ResourcePath } from '../request-path.ts';
 import { apiVersionOf } from '../resource.ts';
-import type { Authorizer, UserInfo } from '../types.ts';
+import type { Access, UserInfo } from '../types.ts';
 import { createSubresource } from '../subresource-verb.ts';
 import { changeObject } from '../update-verb.ts';
 import { asObject, reportFields } from '../admit.ts';
@@ -44,26 +45,7 @@ export interface ResourceCall {
   readonly user: UserInfo;
 }
 
-/** The verb of the authorization model. */
-export function verbOf(method: string, path: ResourcePath, query: URLSearchParams): string {
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-      return path.name !== undefined ? 'get' : isWatch(query) ? 'watch' : 'list';
-    case 'POST':
-      return 'create';
-    case 'PUT':
-      return 'update';
-    case 'PATCH':
-      return 'patch';
-    case 'DELETE':
-      return path.name === undefined ? 'deletecollection' : 'delete';
-    default:
-      return method.toLowerCase();
-  }
-}
-
-export async function handleResource(context: ApiContext, authorize: Authorizer, call: ResourceCall): Promise<void> {
+export async function handleResource(context: ApiContext, access: Access, call: ResourceCall): Promise<void> {
   const { path, query, user, response } = call;
   const resolved = context.registry.find(path.group, path.version, path.resource);
   if (resolved === undefined || path.rest.length > 0) {
@@ -88,7 +70,7 @@ export async function handleResource(context: ApiContext, authorize: Authorizer,
       throw methodNotSupported(definition, verbOf(method, path, query));
     }
     const review = asObject(request, await readValue(call.request));
-    await reply(call, request, 201, viewObject(answerReview(review, user, authorize) as ObjectView['object']));
+    await reply(call, request, 201, viewObject(answerReview(review, user, access) as ObjectView['object']));
     return;
   }
   if (path.name === undefined) {

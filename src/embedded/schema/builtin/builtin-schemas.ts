@@ -10,6 +10,7 @@ import { nodeSchema } from './node.ts';
 import { configMapSchema, leaseSchema, namespaceSchema, secretSchema, serviceAccountSchema } from './plain.ts';
 import { podSchema } from './pod.ts';
 import { createQuantityWriter } from './quantity-numbers.ts';
+import { clusterRoleBindingSchema, clusterRoleSchema, roleBindingSchema, roleSchema } from './rbac.ts';
 
 const schemas: Readonly<Record<string, JsonSchema>> = {
   '/v1 ConfigMap': configMapSchema,
@@ -21,6 +22,10 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
   '/v1 ServiceAccount': serviceAccountSchema,
   'events.k8s.io/v1 Event': newEventSchema,
   'coordination.k8s.io/v1 Lease': leaseSchema,
+  'rbac.authorization.k8s.io/v1 Role': roleSchema,
+  'rbac.authorization.k8s.io/v1 ClusterRole': clusterRoleSchema,
+  'rbac.authorization.k8s.io/v1 RoleBinding': roleBindingSchema,
+  'rbac.authorization.k8s.io/v1 ClusterRoleBinding': clusterRoleBindingSchema,
   'apiextensions.k8s.io/v1 CustomResourceDefinition': customResourceDefinitionSchema,
 };
 
