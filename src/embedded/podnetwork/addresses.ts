@@ -85,3 +85,11 @@ export function requirePodCidrs(cidr: string, cidrV6: string): void {
     invalid(cidrV6, 'must be IPv6 with a length from /32 to /96');
   }
 }
+
+/** The link-local address that the kernel makes from a MAC address (RFC 4291, appendix A). */
+export function linkLocalAddress(macAddress: string): string {
+  const bytes = macAddress.split(':').map((part) => Number.parseInt(part, 16));
+  const [first = 0, second = 0, third = 0, ...rest] = bytes;
+  const host = Buffer.from([first ^ 0x02, second, third, 0xff, 0xfe, ...rest]);
+  return decodeIpAddress(Buffer.concat([Buffer.from('fe80000000000000', 'hex'), host]));
+}

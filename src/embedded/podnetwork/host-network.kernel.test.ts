@@ -116,10 +116,16 @@ describe('pod network of a host', { skip: isRoot ? false : 'needs root' }, () =>
   test('what a pod sends with a forged source does not leave', async () => {
     const { netnsPath, ips } = await network.setup(pod('a'));
     const forge = (address: string, to: string): void => {
-      inPod(netnsPath, 'ip', 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+      inPod(netnsPath, 'ip', 'addr', 'replace', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
       const source = address.split('/')[0] ?? '';
       assert.throws(() => inPod(netnsPath, 'busybox', 'ping', '-c1', '-W1', '-I', source, to), source);
     };
+    forge('203.0.113.9/32', '198.51.100.2');
+    forge('2001:db8:9::9/128', '2001:db8::2');
+    const guard = run(hostName, 'nft', 'list', 'table', 'bridge', 'vmt0');
+    assert.match(guard, /ip saddr @ipv4 accept\n\s+counter packets [1-9]/);
+    // Where the kernel cannot guard ports, routing still does.
+    run(hostName, 'nft', 'delete', 'table', 'bridge', 'vmt0');
     forge('203.0.113.9/32', '198.51.100.2');
     forge('2001:db8:9::9/128', '2001:db8::2');
     const chain = run(hostName, 'nft', 'list', 'chain', 'inet', 'vmt0', 'forward');

@@ -1,10 +1,10 @@
 /**
- * The host's half of the pod network: a bridge with the gateways' addresses, forwarding, and one nftables table.
+ * What the host's half of the pod network must be: a bridge with the gateways' addresses, forwarding, nftables tables.
  *
  *   pod eth0 ---- veth ---- bridge (x.1, y::1) ---- forwarding + masquerade ---- the host's other links
  */
 import { createHash } from 'node:crypto';
-import { VmletError, errorCode } from '../../base/errors.ts';
+import { errorCode } from '../../base/errors.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { inNetworkNamespace, openCurrentNetworkNamespace } from '../../linux/namespace/namespace.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../linux/netlink/constants.ts';
@@ -21,15 +21,16 @@ import {
   rule,
   saddr,
 } from '../../linux/nftables/build.ts';
-import { deleteTable, replaceTable } from '../../linux/nftables/nftables.ts';
+import { probeRule } from '../../linux/nftables/probe.ts';
 import type { Table } from '../../linux/nftables/types.ts';
-import { listAddresses, addAddress, deleteAddress } from '../../linux/rtnetlink/addresses/addresses.ts';
-import { createBridge, deleteLinkIfPresent, findLink, listLinks, setLink } from '../../linux/rtnetlink/links/links.ts';
-import type { Link } from '../../linux/rtnetlink/links/types.ts';
+import { findLink, listLinks } from '../../linux/rtnetlink/links/links.ts';
 import { listRoutes } from '../../linux/rtnetlink/routes/routes.ts';
-import { readSysctl, writeSysctl } from '../../linux/sysctl/sysctl.ts';
+import { readSysctl } from '../../linux/sysctl/sysctl.ts';
 import { cidrAt, GATEWAY_NUMBER } from './addresses.ts';
+import { guardProbe, guardTable, type GuardedPort } from './guard.ts';
+import type { HostSpec, Sysctl } from './model.ts';
 
+/** Open handles into the host's network. */
 export interface HostSide extends Disposable {
   readonly netns: Fd;
   readonly route: NetlinkSocket;
@@ -41,8 +42,14 @@ export interface HostSettings {
   readonly cidr: string;
   /** Undefined where the host has no IPv6. */
   readonly cidrV6: string | undefined;
+  /** Of the bridge and of all pods. */
+  readonly mtu: number;
+  /** Whether the kernel can filter on bridges. */
+  readonly guards: boolean;
 }
 
+export const IP_FORWARD = 'net/ipv4/ip_forward';
+export const IPV6_FORWARDING = 'net/ipv6/conf/all/forwarding';
 const RT_TABLE_MAIN = 254;
 const DEFAULT_MTU = 1500;
 const SRCNAT_PRIORITY = 100;
@@ -57,44 +64,45 @@ export function openHostSide(hostNetns: Fd | undefined): HostSide {
   return { netns, route, netfilter, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** Makes what is missing. Gives the bridge. Throws KernelError, or VmletError `LinkConflict`. */
-export function ensureHostSide(host: HostSide, settings: HostSettings): Link {
-  const { route } = host;
-  const bridge = findLink(route, { name: settings.bridge }) ?? makeBridge(host, settings.bridge);
-  if (bridge.kind !== 'bridge' || bridge.alias !== aliasOf(settings.bridge)) {
-    throw new VmletError(
-      'LinkConflict',
-      `link ${settings.bridge} exists and was not made by vmlet; remove it or choose another name with --bridge`,
-    );
-  }
-  ensureSysctls(host, settings);
-  const gateways = [settings.cidr, ...(settings.cidrV6 === undefined ? [] : [settings.cidrV6])].map((cidr) =>
-    cidrAt(cidr, GATEWAY_NUMBER),
-  );
-  const present = listAddresses(route, { linkIndex: bridge.index })
-    .filter(({ linkIndex, scope }) => linkIndex === bridge.index && scope === 'global')
-    .map(({ address, prefixLength }) => `${address}/${prefixLength}`);
-  for (const address of present.filter((entry) => !gateways.includes(entry))) {
-    deleteAddress(route, { linkIndex: bridge.index, address });
-  }
-  for (const address of gateways.filter((entry) => !present.includes(entry))) {
-    // Duplicate detection would make the IPv6 gateway useless for the first second.
-    addAddress(route, { linkIndex: bridge.index, address, noDad: address.includes(':') });
-  }
-  if (!bridge.up) {
-    setLink(route, { index: bridge.index }, { up: true });
-  }
-  replaceTable(host.netfilter, hostTable(settings));
-  return bridge;
+/** All that must exist on the host for pods at these ports. Pure. */
+export function hostSpec(settings: HostSettings, ports: readonly GuardedPort[]): HostSpec {
+  const { bridge, cidr, cidrV6, mtu } = settings;
+  const macAddress = bridgeMacAddress(bridge);
+  const ipv6: Sysctl[] =
+    cidrV6 === undefined
+      ? []
+      : [
+          { key: `net/ipv6/conf/${bridge}/accept_ra`, value: '0' },
+          // Duplicate detection would make the IPv6 gateway useless for the first second.
+          { key: `net/ipv6/conf/${bridge}/accept_dad`, value: '0' },
+          { key: IPV6_FORWARDING, value: '1' },
+        ];
+  return {
+    bridge,
+    macAddress,
+    mark: bridgeMark(bridge),
+    mtu,
+    gateways: podNetworks(settings).map((network) => cidrAt(network, GATEWAY_NUMBER)),
+    sysctls: [{ key: IP_FORWARD, value: '1' }, ...ipv6],
+    table: hostTable(settings),
+    guard: settings.guards ? guardTable({ name: bridge, gatewayMac: macAddress, ports }) : undefined,
+  };
 }
 
-/** Takes bridge and table away. What is not ours stays. */
-export function removeHostSide(host: HostSide, bridge: string): void {
-  deleteTable(host.netfilter, { family: 'inet', name: bridge });
-  const link = findLink(host.route, { name: bridge });
-  if (link?.kind === 'bridge' && link.alias === aliasOf(bridge)) {
-    deleteLinkIfPresent(host.route, { index: link.index });
-  }
+/** The networks of pods, IPv4 first. */
+export function podNetworks({ cidr, cidrV6 }: Pick<HostSettings, 'cidr' | 'cidrV6'>): readonly string[] {
+  return cidrV6 === undefined ? [cidr] : [cidr, cidrV6];
+}
+
+/** The bridge's alias. */
+export function bridgeMark(bridge: string): string {
+  return `vmlet pod network ${bridge}`;
+}
+
+/** Given, or it would change with the ports that come and go. */
+export function bridgeMacAddress(bridge: string): string {
+  const digest = createHash('sha256').update(`bridge ${bridge}`).digest('hex');
+  return `02:${digest.slice(0, 10).replaceAll(/..(?!$)/g, '$&:')}`;
 }
 
 /** Whether this namespace can have IPv6 addresses. */
@@ -111,6 +119,11 @@ export function hasIpv6(host: HostSide): boolean {
   });
 }
 
+/** Whether the kernel can filter what ports of a bridge send. */
+export function canGuard(host: HostSide): boolean {
+  return probeRule(host.netfilter, guardProbe());
+}
+
 /** Networks that the host reaches by other links than the bridge; default routes left out. */
 export function foreignNetworks(host: HostSide, bridge: string): string[] {
   const index = findLink(host.route, { name: bridge })?.index;
@@ -120,22 +133,8 @@ export function foreignNetworks(host: HostSide, bridge: string): string[] {
     .filter((destination) => destination !== 'default' && !destination.endsWith('/0'));
 }
 
-function makeBridge(host: HostSide, name: string): Link {
-  const { route } = host;
-  const digest = createHash('sha256').update(`bridge ${name}`).digest('hex');
-  const created = createBridge(route, {
-    name,
-    // Given, or it would change with the ports that come and go.
-    address: `02:${digest.slice(0, 10).replaceAll(/..(?!$)/g, '$&:')}`,
-    mtu: uplinkMtu(route),
-    bridge: { multicastSnooping: false },
-  });
-  setLink(route, { index: created.index }, { alias: aliasOf(name) });
-  return { ...created, alias: aliasOf(name) };
-}
-
 /** Pods must not send what the way out cannot carry. */
-function uplinkMtu(route: NetlinkSocket): number {
+export function uplinkMtu({ route }: HostSide): number {
   const uplinks = new Set(
     listRoutes(route, { table: RT_TABLE_MAIN })
       .filter(({ destination }) => destination === 'default' || destination.endsWith('/0'))
@@ -147,49 +146,10 @@ function uplinkMtu(route: NetlinkSocket): number {
   return mtus.length === 0 ? DEFAULT_MTU : Math.max(1280, Math.min(...mtus));
 }
 
-function ensureSysctls(host: HostSide, settings: HostSettings): void {
-  const names = listLinks(host.route).map(({ name }) => name);
-  inNetworkNamespace(host.netns, () => {
-    set('net/ipv4/ip_forward', '1');
-    if (settings.cidrV6 === undefined) {
-      return;
-    }
-    set(`net/ipv6/conf/${settings.bridge}/accept_ra`, '0');
-    set(`net/ipv6/conf/${settings.bridge}/accept_dad`, '0');
-    if (readSysctl('net/ipv6/conf/all/forwarding') !== '1') {
-      // A host that forwards stops listening to router advertisements unless told otherwise (value 2): it would lose
-      // its own default route.
-      for (const key of names.map((name) => `net/ipv6/conf/${name}/accept_ra`)) {
-        if (readIfPresent(key) === '1') {
-          writeSysctl(key, '2');
-        }
-      }
-      writeSysctl('net/ipv6/conf/all/forwarding', '1');
-    }
-  });
-}
-
-function set(key: string, value: string): void {
-  if (readSysctl(key) !== value) {
-    writeSysctl(key, value);
-  }
-}
-
-function readIfPresent(key: string): string | undefined {
-  try {
-    return readSysctl(key);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
 /**
  * Pods leave by other links with the host's address; to the host and to each other they are themselves. What a pod
- * sends with a source outside the pod network would leave as it is, past masquerade: it is dropped. Between pods it is
- * not looked at: with br_netfilter this would be their neighbour discovery.
+ * sends with a source outside the pod network would leave as it is, past masquerade: it is dropped. Between pods the
+ * guard looks (guard.ts); here, with br_netfilter, it would be their neighbour discovery.
  */
 function hostTable({ bridge, cidr, cidrV6 }: HostSettings): Table {
   const out = (family: 'ip' | 'ip6', source: string) =>
@@ -218,8 +178,4 @@ function hostTable({ bridge, cidr, cidrV6 }: HostSettings): Table {
       },
     ],
   };
-}
-
-function aliasOf(bridge: string): string {
-  return `vmlet pod network ${bridge}`;
 }
