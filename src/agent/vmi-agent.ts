@@ -78,6 +78,7 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
       sandbox,
       nowMs: Date.now(),
       shutdownAskedAtMs: machine?.shutdownAskedAtMs,
+      outOfMemory: hasEnded(sandbox) && machine?.ranOutOfMemory() === true,
     });
     const { action } = decision;
     logger.debug({ vmi: key, action: action.kind, sandbox }, 'decided');
@@ -167,7 +168,12 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
     const terminated = pod?.status?.containerStatuses?.[0]?.state.terminated;
     const podEnded = pod === undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
     if (podEnded || machine === undefined) {
-      return { kind: 'gone', exitCode: terminated?.exitCode, message: terminated?.message ?? pod?.status?.message };
+      return {
+        kind: 'gone',
+        exitCode: terminated?.exitCode,
+        reason: terminated?.reason,
+        message: terminated?.message ?? pod?.status?.message,
+      };
     }
     const domain: DomainObservation | undefined = await machine.look(vmi);
     return domain === undefined
@@ -258,6 +264,10 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
     },
     closed: closeAll(),
   };
+}
+
+function hasEnded(sandbox: SandboxObservation): boolean {
+  return sandbox.kind === 'ready' && ['shutoff', 'crashed'].includes(sandbox.domain.state);
 }
 
 function required(machine: Machine | undefined): Machine {

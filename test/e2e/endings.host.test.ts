@@ -1,12 +1,13 @@
 /** How VMs end: by their Pod, by their guest, by deletion at odd moments, by a restart of the host. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { podType } from '../../src/apimachinery/core.ts';
 import { pollUntil } from '../../src/base/deadline.ts';
 import { vmType } from '../../src/vm/kinds/virtualmachine/resource.ts';
 import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
-import { executable, missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
+import { executable, missingForHostTests, readText, startInstance, type TestInstance } from '../support/instance.ts';
 import { assertNothingLeft, condition, waitForEvent, processesOf } from '../support/faults.ts';
 import { traces } from '../support/host.ts';
 import {
@@ -199,3 +200,34 @@ test(
     await assertNothingLeft(instance, before);
   },
 );
+
+test('a VM that reaches its memory limit says so', { skip, timeout: 120_000 }, async (t) => {
+  const instance = await startInstance(t);
+  const before = traces(instance);
+  const manifest = machineManifest('starved', { memory: '512Mi' });
+  manifest.metadata.annotations = { 'vmlet.io/drift-policy': 'ignore' };
+  await create(instance, manifest);
+  await waitForPhase(instance, 'starved', 'Running');
+  const [qemu = 0] = processesOf(instance, 'qemu');
+  // A little above what it has now: the guest's own start takes more than that.
+  const { usageFile, limitFile } = memoryFiles(qemu);
+  writeFileSync(limitFile, String(Number(readText(usageFile)) + 8 * 1024 * 1024));
+  const ended = await waitForPhase(instance, 'starved', 'Failed', 60_000);
+  assert.equal(ended.status?.reason, 'OOMKilled');
+  await waitForEvent(instance, 'starved', /reached its memory limit/);
+  await remove(instance, 'starved');
+  await waitGone(instance, 'starved');
+  await assertNothingLeft(instance, before);
+});
+
+function memoryFiles(pid: number): { readonly usageFile: string; readonly limitFile: string } {
+  const lines = readText(`/proc/${pid}/cgroup`).trim().split('\n');
+  const v1 = lines.find((line) => line.split(':')[1] === 'memory');
+  const directory =
+    v1 === undefined
+      ? `/sys/fs/cgroup${lines.find((line) => line.startsWith('0::'))?.slice(3) ?? ''}`
+      : `/sys/fs/cgroup/memory${v1.split(':')[2] ?? ''}`;
+  return v1 === undefined
+    ? { usageFile: `${directory}/memory.current`, limitFile: `${directory}/memory.max` }
+    : { usageFile: `${directory}/memory.usage_in_bytes`, limitFile: `${directory}/memory.limit_in_bytes` };
+}

@@ -134,3 +134,28 @@ test('the kill comes no later than the end of the grace period', () => {
   });
   assert.equal(decision.againAfterMs, 2000);
 });
+
+test('an end for want of memory is called that, whether QEMU or the whole sandbox was killed', () => {
+  const running = vmi({ phase: 'Running' });
+  const ends = [
+    { sandbox: { kind: 'ready', domain: { state: 'shutoff', reason: 'failed' } }, outOfMemory: true },
+    { sandbox: { kind: 'gone', exitCode: 137, reason: 'OOMKilled' } },
+  ] as const;
+  for (const end of ends) {
+    const { action } = decide({ vmi: running, nowMs: 0, shutdownAskedAtMs: undefined, ...end });
+    assert.ok(action.kind === 'publishEnded');
+    assert.equal(action.phase, 'Failed');
+    assert.equal(action.reason, 'OOMKilled');
+    assert.match(action.message, /memory limit.*limits\.memory/);
+  }
+  // A guest that shut down by itself did so, whatever was killed beside it.
+  const { action } = decide({
+    vmi: running,
+    nowMs: 0,
+    shutdownAskedAtMs: undefined,
+    sandbox: { kind: 'ready', domain: { state: 'shutoff', reason: 'shutdown' } },
+    outOfMemory: true,
+  });
+  assert.ok(action.kind === 'publishEnded');
+  assert.equal(action.reason, 'GuestShutdown');
+});

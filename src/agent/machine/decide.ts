@@ -19,7 +19,13 @@ export interface DomainObservation {
 /** The launcher Pod as the agent's informer shows it, together with what the libvirt socket said. */
 export type SandboxObservation =
   /** No Pod, or it ended; `exitCode` is the init's, where the Pod tells one. */
-  | { readonly kind: 'gone'; readonly exitCode?: number | undefined; readonly message?: string | undefined }
+  | {
+      readonly kind: 'gone';
+      readonly exitCode?: number | undefined;
+      /** Of the container, as its runtime tells it: `OOMKilled`, `Error`. */
+      readonly reason?: string | undefined;
+      readonly message?: string | undefined;
+    }
   /** The Pod exists but libvirt does not answer (yet, or again), for so long already. */
   | { readonly kind: 'unreachable'; readonly forMs: number; readonly why?: string }
   | { readonly kind: 'ready'; readonly domain: DomainObservation };
@@ -30,6 +36,8 @@ export interface MachineSnapshot {
   readonly nowMs: number;
   /** When this agent last asked the guest to shut down; undefined when it never did. */
   readonly shutdownAskedAtMs: number | undefined;
+  /** The kernel has killed in the sandbox since its memory limit was reached. */
+  readonly outOfMemory?: boolean;
 }
 
 export type MachineAction =
@@ -157,11 +165,11 @@ function decideAfterEnd(snapshot: MachineSnapshot, domain: DomainObservation): M
   if (isStartable(domain) && vmi.status?.phase !== 'Running') {
     return deleting ? { action: neverStarted() } : { action: { kind: 'start' } };
   }
-  return { action: endOf(vmi, domain) };
+  return { action: endOf(snapshot, domain) };
 }
 
 /** The phase rules are KubeVirt's; the reasons and messages are for the operator. */
-function endOf(vmi: VirtualMachineInstance, domain: DomainObservation): MachineAction {
+function endOf({ vmi, outOfMemory }: MachineSnapshot, domain: DomainObservation): MachineAction {
   if (domain.state === 'crashed') {
     return ended('Failed', 'GuestPanicked', 'the guest kernel panicked');
   }
@@ -179,6 +187,9 @@ function endOf(vmi: VirtualMachineInstance, domain: DomainObservation): MachineA
         : ended('Succeeded', 'GuestDestroyed', 'the guest has no ACPI and was stopped by force');
     }
     default:
+      if (outOfMemory === true) {
+        return outOfMemoryEnd();
+      }
       return ended(
         'Failed',
         'QemuDied',
@@ -220,9 +231,21 @@ function endedWithSandbox(vmi: VirtualMachineInstance, sandbox: SandboxObservati
   if (sandbox.exitCode === 0 && running) {
     return ended('Succeeded', 'GuestShutdown', 'the sandbox ended after the guest had shut down');
   }
+  if (sandbox.reason === 'OOMKilled') {
+    return outOfMemoryEnd();
+  }
   const detail = sandbox.message === undefined || sandbox.message === '' ? '' : `: ${sandbox.message}`;
   const when = running ? 'while the VM was running' : 'before the guest ran';
   return ended('Failed', 'SandboxLost', `the launcher Pod ended ${when}${detail}`);
+}
+
+function outOfMemoryEnd(): MachineAction {
+  const remedy = 'give the VM a higher spec.domain.resources.limits.memory, or none, or a smaller guest';
+  return ended(
+    'Failed',
+    'OOMKilled',
+    `the kernel killed the VM's process since its sandbox reached its memory limit: ${remedy}`,
+  );
 }
 
 function neverStarted(): MachineAction {

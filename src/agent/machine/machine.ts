@@ -8,6 +8,8 @@ import { VmletError, errorCode, errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DomainRef } from '../../libvirt/domain/domain-ref.ts';
 import { VIR_DOMAIN_DESTROY_GRACEFUL, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN } from '../../libvirt/domain/flags.ts';
+import { readLayout } from '../../linux/cgroup/layout.ts';
+import { findCgroupOfProcess, readCgroupValues } from '../../linux/cgroup/observe.ts';
 import { connectUnixBeneath } from '../../linux/socket/unix.ts';
 import type { Pod } from '../../apimachinery/core.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
@@ -137,6 +139,12 @@ export class Machine {
   #unreachable(why: string): void {
     this.#unreachableSinceMs ??= performance.now();
     this.#unreachableWhy = why;
+  }
+
+  /** Whether the kernel has killed in the sandbox for want of memory, as far as its control group still tells. */
+  ranOutOfMemory(): boolean {
+    const cgroup = this.#link === undefined ? undefined : findCgroupOfProcess(readLayout(), this.#link.initPid);
+    return cgroup !== undefined && (readCgroupValues(cgroup).oomKills ?? 0) > 0;
   }
 
   /** The live definition, as libvirt has it; read once per connection. */
