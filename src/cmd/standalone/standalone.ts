@@ -49,6 +49,7 @@ import { decideAcceleration } from './emulation.ts';
 import type { LauncherSettings } from '../../vm/launcher/launcher-pod.ts';
 import { podExplainer } from './pod-explainer.ts';
 import { createLateNode } from './late-node.ts';
+import { machinesOfPods, reportPodNetworkDrift, takenNics } from './pod-network-parts.ts';
 import type { StandaloneSettings } from './settings.ts';
 import { startTraces } from './traces.ts';
 
@@ -141,6 +142,12 @@ export async function startStandalone(options: {
   undo.defer(() => reactor.close());
   const files = createFileWatcher({ reactor });
   undo.defer(() => files.close());
+  const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
+  undo.defer(() => events.flush());
+  const vmis = startInformer(client, vmiType, { signal, logger });
+  // The pod network asks for the VMs of the Pods that it finds.
+  await vmis.ready;
+  const machines = machinesOfPods(vmis);
   const network = await openPodNetwork({
     runDir: settings.runDir,
     stateDir: settings.stateDir,
@@ -148,11 +155,22 @@ export async function startStandalone(options: {
     cidr: settings.podCidr,
     cidrV6: settings.podCidrV6,
     logger,
+    takenNics,
+    guestMacAddresses: machines.guestMacAddresses,
+    watch: {
+      reactor,
+      files,
+      resyncMs: settings.driftResyncMs,
+      policy: machines.driftPolicy,
+      onFinding: reportPodNetworkDrift({ events, logger, nodeName }),
+    },
   });
   undo.defer(async () => {
     if ((await listSandboxes(sandbox)).length === 0) {
       await removeSandboxRemains(sandbox);
       await network.removeHost();
+    } else {
+      network.close();
     }
   });
   const images = await openImageStore({
@@ -177,8 +195,6 @@ export async function startStandalone(options: {
   });
   deferClosed(runtime.closed);
 
-  const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
-  undo.defer(() => events.flush());
   startScheduler({ client, logger: logger.child({ name: 'scheduler' }), signal, events });
   startGarbageCollector({
     client,
@@ -188,7 +204,6 @@ export async function startStandalone(options: {
   });
 
   const vms = startInformer(client, vmType, { signal, logger });
-  const vmis = startInformer(client, vmiType, { signal, logger });
   const pods = startInformer(client, podType, {
     signal,
     logger,

@@ -19,6 +19,7 @@ import type { Expression } from '../../linux/nftables/expressions/types.ts';
 import {
   accept,
   type Clause,
+  commented,
   counter,
   drop,
   etherType,
@@ -33,7 +34,7 @@ import {
 } from '../../linux/nftables/build.ts';
 import { type FieldName, loadField } from '../../linux/nftables/fields.ts';
 import type { SetShape } from '../../linux/nftables/requests.ts';
-import type { BaseChain, NftSet, SetElement, SetType, Table } from '../../linux/nftables/types.ts';
+import type { BaseChain, NftSet, Rule, SetElement, SetType, Table } from '../../linux/nftables/types.ts';
 import { addressHex, concatHex, interfaceHex, uintHex } from '../../linux/nftables/values.ts';
 import { linkLocalAddress } from './addresses.ts';
 
@@ -95,46 +96,46 @@ export function guardTable(options: {
           rule(etherType('ip'), goTo('ipv4')),
           rule(etherType('ip6'), goTo('ipv6')),
           rule(etherType('arp'), goTo('arp')),
-          rule(counter(), drop()),
+          refuse('neither IP nor ARP'),
         ],
       },
       {
         name: 'ipv4',
         rules: [
-          rule(udpSport(DHCP_SERVER_PORT), counter(), drop()),
+          refuse('DHCP server', udpSport(DHCP_SERVER_PORT)),
           rule(inSet(['meta iifname', 'ether saddr', 'ip saddr'], 'ipv4'), accept()),
-          rule(counter(), drop()),
+          refuse('address of another'),
         ],
       },
       {
         name: 'ipv6',
         rules: [
-          rule(icmpv6Type(ND_ROUTER_ADVERT), counter(), drop()),
-          rule(icmpv6Type(ND_REDIRECT), counter(), drop()),
-          rule(udpSport(DHCPV6_SERVER_PORT), counter(), drop()),
+          refuse('router', icmpv6Type(ND_ROUTER_ADVERT)),
+          refuse('router', icmpv6Type(ND_REDIRECT)),
+          refuse('DHCPv6 server', udpSport(DHCPV6_SERVER_PORT)),
           rule(icmpv6Type(ND_NEIGHBOR_ADVERT), goTo('target')),
           rule(ip6Saddr('::'), icmpv6Type(ND_NEIGHBOR_SOLICIT), goTo('target')),
           rule(inSet(['meta iifname', 'ether saddr', 'ip6 saddr'], 'ipv6'), accept()),
-          rule(inSet(['ip6 saddr'], 'linklocal'), counter(), drop()),
+          refuse('address of another', inSet(['ip6 saddr'], 'linklocal')),
           rule(ip6Saddr('fe80::/10'), inSet(['meta iifname', 'ether saddr'], 'senders'), accept()),
-          rule(counter(), drop()),
+          refuse('address of another'),
         ],
       },
       {
         // Of an advertisement or of duplicate detection: only who owns an address may speak for it.
         name: 'target',
         rules: [
-          rule(not(inSet(['meta iifname', 'ether saddr'], 'senders')), counter(), drop()),
+          refuse('MAC address of another', not(inSet(['meta iifname', 'ether saddr'], 'senders'))),
           rule(targetIn('ipv6'), accept()),
-          rule(targetIn('linklocal'), counter(), drop()),
+          refuse('speaks for another', targetIn('linklocal')),
           rule(targetIsLinkLocal(), accept()),
-          rule(counter(), drop()),
+          refuse('speaks for another'),
         ],
       },
       {
         name: 'arp',
         rules: [
-          rule(not(inSet(['meta iifname', 'ether saddr'], 'senders')), counter(), drop()),
+          refuse('MAC address of another', not(inSet(['meta iifname', 'ether saddr'], 'senders'))),
           rule(inSet(['meta iifname', 'arp saddr ether', 'arp saddr ip'], 'ipv4'), accept()),
           rule(
             equals('arp operation', uintHex(ARPOP_REQUEST, 2)),
@@ -142,7 +143,7 @@ export function guardTable(options: {
             inSet(['meta iifname', 'arp saddr ether'], 'senders'),
             accept(),
           ),
-          rule(counter(), drop()),
+          refuse('speaks for another'),
         ],
       },
     ],
@@ -178,6 +179,11 @@ function elementsOf(ports: readonly GuardedPort[]): Record<SetName, SetElement[]
     }
   }
   return found;
+}
+
+/** Counted, with a word for who reads `nft list table bridge`. */
+function refuse(why: string, ...clauses: readonly Clause[]): Rule {
+  return commented(why, ...clauses, counter(), drop());
 }
 
 function withoutRepeats(elements: readonly SetElement[]): SetElement[] {

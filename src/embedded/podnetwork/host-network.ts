@@ -52,6 +52,8 @@ export interface HostPodNetwork extends PodNetwork {
   repair(): PodNetworkPlan[];
   /** Takes bridge and nftables tables away when no pod is left; else leaves them. The pod network is closed after it. */
   removeHost(): Promise<void>;
+  /** Lets go of every handle and watches no longer; what was made stays. */
+  close(): void;
 }
 
 export interface HostPodNetworkOptions {
@@ -216,6 +218,13 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
     }
   }
 
+  function close(): void {
+    watch?.close();
+    pods.forEach(({ netns }) => netns.close());
+    pods.clear();
+    owned.dispose();
+  }
+
   const sides = (): (string | undefined)[] => [undefined, ...pods.keys()];
   return {
     cidr,
@@ -260,14 +269,12 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
       return done;
     },
     async removeHost() {
-      watch?.close();
-      pods.forEach(({ netns }) => netns.close());
-      pods.clear();
       if (present().size === 0) {
         removeHostSide();
       }
-      owned.dispose();
+      close();
     },
+    close,
   };
 
   /** Uids that ports of the bridge are marked with. */

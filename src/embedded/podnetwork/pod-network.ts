@@ -3,6 +3,8 @@ export interface NetworkedPod {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  /** uid of the object that controls the Pod. */
+  readonly owner?: string;
 }
 
 /** What a Pod's network came out as: the path of its pinned namespace, and its addresses without prefix, IPv4 first. */

@@ -11,7 +11,7 @@ import { failpoint } from '../../base/failpoint.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { openPidFd, sendSignal } from '../../linux/process/pidfd.ts';
 import type { Reactor } from '../../linux/reactor/reactor.ts';
-import type { PodNetwork } from '../podnetwork/pod-network.ts';
+import type { NetworkedPod, PodNetwork } from '../podnetwork/pod-network.ts';
 import type { SandboxDevice, SandboxHostFacts } from '../sandbox/oci-spec.ts';
 import { deleteSandbox, listSandboxes, startSandbox } from '../sandbox/sandbox.ts';
 import { sandboxCgroup } from '../sandbox/settings.ts';
@@ -27,11 +27,7 @@ import {
 import type { LauncherPod } from './launcher-pod.ts';
 import type { PodRuntimeSettings } from './settings.ts';
 
-export interface PodIdentity {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-}
+export type PodIdentity = NetworkedPod;
 
 export interface Box {
   readonly state: 'running' | 'exited';

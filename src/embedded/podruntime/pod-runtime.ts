@@ -127,7 +127,13 @@ export async function startPodRuntime(options: PodRuntimeOptions): Promise<PodRu
 
   async function reconcilePod(key: string, pod: Pod): Promise<ReconcileResult | void> {
     const uid = pod.metadata.uid ?? '';
-    const identity: PodIdentity = { uid, namespace: pod.metadata.namespace ?? 'default', name: pod.metadata.name };
+    const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid;
+    const identity: PodIdentity = {
+      uid,
+      namespace: pod.metadata.namespace ?? 'default',
+      name: pod.metadata.name,
+      ...(owner === undefined ? {} : { owner }),
+    };
     const memory = memoryOf(uid);
     keyByUid.set(uid, key);
     const box = host.box(uid);
