@@ -39,8 +39,8 @@ export function createEscalationGuard(index: PolicyIndex, { authorize }: RbacAut
 
   function checkRole(request: AdmissionRequest, object: KubeObject): void {
     const { oldObject, type } = request;
-    const { rules, aggregationRule } = object as ClusterRole;
-    const before = oldObject;
+    const { rules, aggregationRule }: Partial<ClusterRole> = object;
+    const before: Partial<ClusterRole> | undefined = oldObject;
     const same =
       before !== undefined &&
       isDeepStrictEqual(rules ?? [], before.rules ?? []) &&

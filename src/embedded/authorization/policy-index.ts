@@ -24,7 +24,7 @@ export interface PolicyIndex {
 const resources = ['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings'] as const;
 type Resource = (typeof resources)[number];
 
-const prefix = (storagePrefix(rbacGroup, '')).slice(0, -1);
+const prefix = storagePrefix(rbacGroup, '').slice(0, -1);
 const noRules: readonly PolicyRule[] = [];
 
 export function createPolicyIndex(store: Store): PolicyIndex {
@@ -71,7 +71,7 @@ export function createPolicyIndex(store: Store): PolicyIndex {
     const { resource, namespace, name } = place;
     const gone = event.type === 'delete';
     if (resource === 'roles' || resource === 'clusterroles') {
-      setRole(namespace, name, gone ? undefined : (parseStored(event.value)));
+      setRole(namespace, name, gone ? undefined : parseStored(event.value));
       return;
     }
     if (event.previous !== undefined) {

@@ -38,7 +38,7 @@ export function answerTokenRequest(
   if (reference !== undefined && !isObject(reference)) {
     errors.push(invalidField('spec.boundObjectRef', reference, 'must be an object'));
   }
-  const { name = '', namespace = '', uid = '' } = account.metadata;
+  const { name, namespace = '', uid = '' } = account.metadata;
   const metadata = isObject(request['metadata']) ? request['metadata'] : {};
   if ((metadata['name'] ?? name) !== name || (metadata['namespace'] ?? namespace) !== namespace) {
     throw badRequest('the name or namespace of the token request does not match the URL');

@@ -9,7 +9,10 @@ const one = (name: string, type: FieldType = 'string'): Field => ({ name, type }
 const optional = (name: string, type: FieldType): Field => ({ name, type, optional: true });
 const many = (name: string, type: FieldType = 'string'): Field => ({ name, type, repeated: true });
 const sub = (name: string, message: Message): Field => ({ name, type: { message } });
-const map = (name: string, value: 'string' | 'bytes' = 'string'): Field => ({ name, type: { map: value } });
+const map = (name: string, value: 'string' | 'bytes' | 'quantity' = 'string'): Field => ({
+  name,
+  type: { map: value },
+});
 
 const ownerReference: Message = {
   1: one('kind'),
@@ -83,7 +86,92 @@ const coreEvent: Message = {
   15: one('reportingInstance'),
 };
 
+const labelSelector: Message = {
+  1: map('matchLabels'),
+  2: many('matchExpressions', { message: { 1: one('key'), 2: one('operator'), 3: many('values') } }),
+};
+const rules = many('rules', {
+  message: {
+    1: many('verbs'),
+    2: many('apiGroups'),
+    3: many('resources'),
+    4: many('resourceNames'),
+    5: many('nonResourceURLs'),
+  },
+});
+const roleBinding: Message = {
+  1: metadata,
+  2: many('subjects', { message: { 1: one('kind'), 2: one('apiGroup'), 3: one('name'), 4: one('namespace') } }),
+  3: sub('roleRef', { 1: one('apiGroup'), 2: one('kind'), 3: one('name') }),
+};
+const tokenRequestSpec: Message = {
+  1: many('audiences'),
+  3: sub('boundObjectRef', { 1: one('kind'), 2: one('apiVersion'), 3: one('name'), 4: one('uid') }),
+  4: optional('expirationSeconds', 'int'),
+};
+const servicePort: Message = {
+  1: one('name'),
+  2: one('protocol'),
+  3: one('port', 'int'),
+  4: optional('targetPort', 'intOrString'),
+  5: one('nodePort', 'int'),
+  6: optional('appProtocol', 'string'),
+};
+const serviceSpec: Message = {
+  1: many('ports', { message: servicePort }),
+  2: map('selector'),
+  3: one('clusterIP'),
+  4: one('type'),
+  5: many('externalIPs'),
+  7: one('sessionAffinity'),
+  8: one('loadBalancerIP'),
+  9: many('loadBalancerSourceRanges'),
+  10: one('externalName'),
+  11: one('externalTrafficPolicy'),
+  12: one('healthCheckNodePort', 'int'),
+  13: one('publishNotReadyAddresses', 'bool'),
+  14: sub('sessionAffinityConfig', { 1: sub('clientIP', { 1: optional('timeoutSeconds', 'int') }) }),
+  17: optional('ipFamilyPolicy', 'string'),
+  18: many('clusterIPs'),
+  19: many('ipFamilies'),
+  20: optional('allocateLoadBalancerNodePorts', 'bool'),
+  21: optional('loadBalancerClass', 'string'),
+  22: optional('internalTrafficPolicy', 'string'),
+  23: optional('trafficDistribution', 'string'),
+};
+const quotaSpec: Message = {
+  1: map('hard', 'quantity'),
+  2: many('scopes'),
+  3: sub('scopeSelector', {
+    1: many('matchExpressions', { message: { 1: one('scopeName'), 2: one('operator'), 3: many('values') } }),
+  }),
+};
+const disruptionSpec: Message = {
+  1: optional('minAvailable', 'intOrString'),
+  2: sub('selector', labelSelector),
+  3: optional('maxUnavailable', 'intOrString'),
+  4: optional('unhealthyPodEvictionPolicy', 'string'),
+};
+const deleteOptions: Message = {
+  1: optional('gracePeriodSeconds', 'int'),
+  2: sub('preconditions', { 1: optional('uid', 'string'), 2: optional('resourceVersion', 'string') }),
+  3: optional('orphanDependents', 'bool'),
+  4: optional('propagationPolicy', 'string'),
+  5: many('dryRun'),
+};
+
 const kinds: Readonly<Record<string, Message>> = {
+  'v1/Service': { 1: metadata, 2: sub('spec', serviceSpec) },
+  'v1/ResourceQuota': { 1: metadata, 2: sub('spec', quotaSpec) },
+  'scheduling.k8s.io/v1/PriorityClass': {
+    1: metadata,
+    2: one('value', 'int'),
+    3: one('globalDefault', 'bool'),
+    4: one('description'),
+    5: optional('preemptionPolicy', 'string'),
+  },
+  'policy/v1/PodDisruptionBudget': { 1: metadata, 2: sub('spec', disruptionSpec) },
+  'policy/v1/Eviction': { 1: metadata, 2: sub('deleteOptions', deleteOptions) },
   'v1/ConfigMap': { 1: metadata, 2: map('data'), 3: map('binaryData', 'bytes'), 4: optional('immutable', 'bool') },
   'v1/Secret': {
     1: metadata,
@@ -107,15 +195,17 @@ const kinds: Readonly<Record<string, Message>> = {
   'authorization.k8s.io/v1/LocalSubjectAccessReview': { 1: metadata, 2: sub('spec', subjectSpec) },
   'authorization.k8s.io/v1/SelfSubjectRulesReview': { 1: metadata, 2: sub('spec', { 1: one('namespace') }) },
   'authentication.k8s.io/v1/SelfSubjectReview': { 1: metadata },
+  'authentication.k8s.io/v1/TokenReview': { 1: metadata, 2: sub('spec', { 1: one('token'), 2: many('audiences') }) },
+  'authentication.k8s.io/v1/TokenRequest': { 1: metadata, 2: sub('spec', tokenRequestSpec) },
+  'rbac.authorization.k8s.io/v1/Role': { 1: metadata, 2: rules },
+  'rbac.authorization.k8s.io/v1/ClusterRole': {
+    1: metadata,
+    2: rules,
+    3: sub('aggregationRule', { 1: many('clusterRoleSelectors', { message: labelSelector }) }),
+  },
+  'rbac.authorization.k8s.io/v1/RoleBinding': roleBinding,
+  'rbac.authorization.k8s.io/v1/ClusterRoleBinding': roleBinding,
 };
-const deleteOptions: Message = {
-  1: optional('gracePeriodSeconds', 'int'),
-  2: sub('preconditions', { 1: optional('uid', 'string'), 2: optional('resourceVersion', 'string') }),
-  3: optional('orphanDependents', 'bool'),
-  4: optional('propagationPolicy', 'string'),
-  5: many('dryRun'),
-};
-
 const magic = Buffer.from('k8s\0');
 const unknownEnvelope: Message = {
   1: sub('typeMeta', { 1: one('apiVersion'), 2: one('kind') }),

@@ -15,7 +15,11 @@ export type FieldType =
   | 'time'
   | 'microTime'
   | { readonly message: Message }
-  | { readonly map: 'string' | 'bytes' };
+  /** A number or a text. */
+  | 'intOrString'
+  /** Shown as text. */
+  | 'quantity'
+  | { readonly map: 'string' | 'bytes' | 'quantity' };
 
 export interface Field {
   readonly name: string;
@@ -83,6 +87,10 @@ function decodeValue(type: Exclude<FieldType, { map: unknown }>, raw: Raw, depth
       return decodeTime(raw.bytes, false);
     case 'microTime':
       return decodeTime(raw.bytes, true);
+    case 'intOrString':
+      return decodeIntOrString(raw.bytes);
+    case 'quantity':
+      return decodeQuantity(raw.bytes);
     default:
       return decodeMessage(type.message, raw.bytes, depth + 1);
   }
@@ -92,7 +100,24 @@ function isZero(value: unknown): boolean {
   return value === undefined || value === '' || value === 0 || value === false;
 }
 
-function decodeMapEntry(valueType: 'string' | 'bytes', bytes: Uint8Array): [string, string] {
+/** k8s.io/apimachinery/pkg/util/intstr: which of the two, the number, the text. */
+function decodeIntOrString(bytes: Uint8Array): string | number {
+  const message: Message = {
+    1: { name: 'type', type: 'int' },
+    2: { name: 'number', type: 'int' },
+    3: { name: 'text', type: 'string' },
+  };
+  const found = decodeMessage(message, bytes) as { type?: number; number?: number; text?: string };
+  return found.type === 1 ? (found.text ?? '') : (found.number ?? 0);
+}
+
+/** k8s.io/apimachinery/pkg/api/resource: a message of one text. */
+function decodeQuantity(bytes: Uint8Array): string {
+  const found = decodeMessage({ 1: { name: 'text', type: 'string' } }, bytes) as { text?: string };
+  return found.text ?? '0';
+}
+
+function decodeMapEntry(valueType: 'string' | 'bytes' | 'quantity', bytes: Uint8Array): [string, string] {
   let key = '';
   let value = empty as Uint8Array;
   for (const raw of readFields(bytes)) {
@@ -102,7 +127,14 @@ function decodeMapEntry(valueType: 'string' | 'bytes', bytes: Uint8Array): [stri
       value = raw.bytes;
     }
   }
-  return [key, valueType === 'string' ? text(value) : Buffer.from(value).toString('base64')];
+  switch (valueType) {
+    case 'string':
+      return [key, text(value)];
+    case 'bytes':
+      return [key, Buffer.from(value).toString('base64')];
+    case 'quantity':
+      return [key, decodeQuantity(value)];
+  }
 }
 
 function decodeTime(bytes: Uint8Array, micro: boolean): string | undefined {
