@@ -14,6 +14,13 @@ export interface CompiledSchema {
   /** Removes unknown fields, in place, and gives their paths. */
   prune(object: unknown): string[];
   validate(object: unknown): FieldError[];
+  /** Asks the schema's CEL rules; `old` is undefined for a new object. Absent without rules. */
+  validateRules?(
+    object: unknown,
+    old: unknown,
+  ): { readonly errors: readonly FieldError[]; readonly warnings: readonly string[] };
+  /** What is wrong with the rules themselves; `path` is where the schema is. */
+  checkRules?(path: string): FieldError[];
 }
 
 export interface PrinterColumn {

@@ -183,3 +183,22 @@ export const bootstrapPolicy: BootstrapPolicy = {
     bootstrapBinding('system:monitoring', 'system:monitoring', ['system:monitoring']),
   ],
 };
+
+/** A policy from roles that others bring, bound to groups by a binding of the same name. */
+export function bootstrapPolicyOf(
+  roles: readonly {
+    readonly name: string;
+    readonly aggregateTo: string | undefined;
+    readonly rules: readonly PolicyRule[];
+    readonly boundTo: readonly string[];
+  }[],
+): BootstrapPolicy {
+  return {
+    roles: roles.map(({ name, rules, aggregateTo }) =>
+      bootstrapRole(name, rules, aggregateTo === undefined ? [] : [aggregateTo]),
+    ),
+    bindings: roles
+      .filter(({ boundTo }) => boundTo.length > 0)
+      .map(({ name, boundTo }) => bootstrapBinding(name, name, boundTo)),
+  };
+}

@@ -114,8 +114,12 @@ function validateBuild(crd: CustomResourceDefinition): FieldError[] {
     }
   }
   try {
-    buildDefinition(crd);
-    return [];
+    const { versions } = buildDefinition(crd);
+    return crd.spec.versions.flatMap(({ name }, index) => {
+      const only = crd.spec.versions.length === 1;
+      const path = only ? 'spec.validation.openAPIV3Schema' : `spec.versions[${index}].schema.openAPIV3Schema`;
+      return versions.find((version) => version.name === name)?.schema?.checkRules?.(path) ?? [];
+    });
   } catch (error) {
     return [
       invalidField(

@@ -20,7 +20,7 @@ for (const [group, version, kind] of kinds) {
   test(`${kind} of ${group === '' ? 'core' : group} compiles and says what it is`, () => {
     const schema = findBuiltinSchema(group, version, kind);
     assert.ok(schema?.description !== undefined);
-    assert.deepEqual(compileStructuralSchema(schema).notEnforced, []);
+    assert.equal(compileStructuralSchema(schema).validateRules, undefined);
   });
 }
 
