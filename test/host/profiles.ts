@@ -62,7 +62,11 @@ export const profiles: readonly Profile[] = [
     ].flat(),
     kernelArguments: ['intel_iommu=on', 'testhost.modules=igb,e1000e,vfio_pci'],
     saved: false,
-    files: ['src/linux/{pci,vfio,modules}/**/*.kernel.test.ts', 'test/host/iommu.guest.test.ts'],
+    files: [
+      'src/linux/{pci,vfio,modules}/**/*.kernel.test.ts',
+      'src/linux/rtnetlink/virtual-functions.kernel.test.ts',
+      'test/host/iommu.guest.test.ts',
+    ],
     ...times,
   },
   {

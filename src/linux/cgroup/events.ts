@@ -11,6 +11,7 @@ import { readFileAt, type Place } from './place.ts';
 import { parseKeyed } from './values.ts';
 
 const V1_INTERVAL_MS = 500;
+const goneCodes: readonly string[] = ['ENOENT', 'ENODEV', 'CgroupGone'];
 
 export type CgroupEvent =
   | { readonly kind: 'populated'; readonly populated: boolean }
@@ -66,7 +67,34 @@ export function watchCgroup(managed: ManagedCgroup, onEvent: (event: CgroupEvent
     // What changed between the first look and the watch.
     look();
   }
+  const v2 = managed.places.find(({ hierarchy }) => hierarchy.kind === 'v2');
+  const directory = v2 && cgroupDirectory(v2.hierarchy, v2.path);
+  if (v2 !== undefined && directory !== undefined && v2.path !== v2.hierarchy.root) {
+    // The files of a removed cgroup go without an event (kernfs); its parent tells of the removal.
+    const parent = fs.watch(path.dirname(directory), { persistent: false }, (_type, name) => {
+      if (name === path.basename(directory) && isGone(managed, v2)) {
+        tellGone();
+      }
+    });
+    parent.on('error', tellGone);
+    stack.defer(() => parent.close());
+    if (isGone(managed, v2)) {
+      tellGone();
+    }
+  }
   return stack.move();
+}
+
+function isGone(managed: ManagedCgroup, place: Place): boolean {
+  try {
+    withPlace(managed, place, () => undefined);
+    return false;
+  } catch (error) {
+    if (goneCodes.includes(errorCode(error))) {
+      return true;
+    }
+    throw error;
+  }
 }
 
 function sourcesOf(managed: ManagedCgroup): Source[] {
@@ -95,7 +123,7 @@ function read(managed: ManagedCgroup, { place, file, field }: Source): bigint | 
     const text = withPlace(managed, place, (directory) => readFileAt(directory, file));
     return text === undefined ? undefined : parseKeyed(text).get(field);
   } catch (error) {
-    if (['ENOENT', 'ENODEV', 'CgroupGone'].includes(errorCode(error))) {
+    if (goneCodes.includes(errorCode(error))) {
       return undefined;
     }
     throw error;

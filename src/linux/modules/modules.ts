@@ -1,4 +1,5 @@
 /** Kernel modules: what is loaded or built in, parameters, and loading by init_module(2) and finit_module(2). */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,7 +9,7 @@ import { Fd } from '../fd/fd.ts';
 import { check, declare } from '../ffi/ffi.ts';
 import { LIST_BYTES_MAX, findAttribute, listEntries } from '../sysfs/attribute.ts';
 import type { KernelRoots } from '../sysfs/roots.ts';
-import { SYS_finit_module_by_arch, SYS_init_module_by_arch } from './constants.ts';
+import { MODULE_INIT_COMPRESSED_FILE, SYS_finit_module_by_arch, SYS_init_module_by_arch } from './constants.ts';
 import type { LoadedModule } from './parse.ts';
 import {
   isModuleName,
@@ -27,6 +28,7 @@ const cInitModule = declare('long syscall(long number, void *image, unsigned lon
 /** modules.dep of a distribution kernel is below 1 MiB; a module below 64 MiB, unpacked. */
 const INDEX_BYTES_MAX = 16 * 1024 * 1024;
 const IMAGE_BYTES_MAX = 256 * 1024 * 1024;
+const XZ_TIMEOUT_MS = 20_000;
 
 /** Loaded modules; empty for a kernel without loadable modules. */
 export function readLoadedModules(roots: KernelRoots): LoadedModule[] {
@@ -115,7 +117,7 @@ export function loadModule(roots: KernelRoots, name: string, options: LoadOption
   }
   for (const file of files) {
     const own = file === files.at(-1);
-    insertModule(path.resolve(`${roots.modules}/${release}`, file), own ? parameters : '');
+    insertModule(roots, path.resolve(`${roots.modules}/${release}`, file), own ? parameters : '');
   }
   return files.map(moduleName);
 }
@@ -132,11 +134,12 @@ export function formatParameters(parameters: Readonly<Record<string, string>>): 
     .join(' ');
 }
 
-function insertModule(file: string, parameters: string): void {
+function insertModule(roots: KernelRoots, file: string, parameters: string): void {
   const target = `module ${file}`;
-  const result = file.endsWith('.ko') ? insertPlain(file, parameters) : insertImage(unpack(file), parameters);
+  const byKernel = file.endsWith('.ko') || isUnpackedByKernel(roots, file);
+  const result = byKernel ? insertFile(file, parameters) : insertImage(unpack(file), parameters);
   try {
-    check(result, 'finit_module', target);
+    check(result, byKernel ? 'finit_module' : 'init_module', target);
   } catch (error) {
     // Another process was faster.
     if (errorCode(error) !== 'EEXIST') {
@@ -145,33 +148,62 @@ function insertModule(file: string, parameters: string): void {
   }
 }
 
-function insertPlain(file: string, parameters: string): number {
+/** A kernel with CONFIG_MODULE_DECOMPRESS (5.17) names the one form of compression that it was built to unpack. */
+function isUnpackedByKernel(roots: KernelRoots, file: string): boolean {
+  const own = findAttribute(`${roots.sysfs}/module/compression`)?.trim();
+  return own !== undefined && own === compressionOf[path.extname(file)];
+}
+
+function insertFile(file: string, parameters: string): number {
   using fd = new Fd(fs.openSync(file, fs.constants.O_RDONLY), file);
-  return cFinitModule(systemCall(SYS_finit_module_by_arch), fd.value, parameters, 0);
+  const flags = file.endsWith('.ko') ? 0 : MODULE_INIT_COMPRESSED_FILE;
+  return cFinitModule(systemCall(SYS_finit_module_by_arch), fd.value, parameters, flags);
 }
 
 function insertImage(image: Buffer, parameters: string): number {
   return cInitModule(systemCall(SYS_init_module_by_arch), image, image.length, parameters);
 }
 
-/** Unpacks a compressed module in memory. Throws UnsupportedError for what node:zlib has no code for (.xz). */
+/** In the words of /sys/module/compression. */
+const compressionOf: Readonly<Record<string, string>> = { '.gz': 'gzip', '.xz': 'xz', '.zst': 'zstd' };
+
+/**
+ * Unpacks a compressed module in memory: .gz and .zst by node:zlib, .xz by the host's xz(1), which node:zlib has no code
+ * for. Throws UnsupportedError for another form, a damaged file and a missing xz(1).
+ */
 export function unpack(file: string): Buffer {
-  const options = { maxOutputLength: IMAGE_BYTES_MAX };
   const extension = path.extname(file);
-  if (extension !== '.gz' && extension !== '.zst') {
+  const unpacker = unpackers[extension];
+  if (unpacker === undefined) {
     throw new UnsupportedError(
       `${file} is compressed with ${extension.slice(1)}, which vmlet cannot unpack: run "modprobe ${moduleName(file)}"`,
     );
   }
   try {
-    const bytes = fs.readFileSync(file);
-    return extension === '.gz' ? zlib.gunzipSync(bytes, options) : zlib.zstdDecompressSync(bytes, options);
+    return unpacker(file);
   } catch (error) {
-    throw new UnsupportedError(`${file} cannot be unpacked (${errorMessage(error)}): reinstall the kernel's package`, {
-      cause: error,
-    });
+    throw new UnsupportedError(
+      extension === '.xz' && errorCode(error) === 'ENOENT' && fs.existsSync(file)
+        ? `${file} needs xz, which is not installed: install xz-utils, or run "modprobe ${moduleName(file)}"`
+        : `${file} cannot be unpacked (${errorMessage(error)}): reinstall the kernel's package`,
+      { cause: error },
+    );
   }
 }
+
+const unpackers: Readonly<Record<string, (file: string) => Buffer>> = {
+  '.gz': (file) => zlib.gunzipSync(fs.readFileSync(file), { maxOutputLength: IMAGE_BYTES_MAX }),
+  '.zst': (file) => zlib.zstdDecompressSync(fs.readFileSync(file), { maxOutputLength: IMAGE_BYTES_MAX }),
+  // Blocks for some tens of milliseconds, as giving the module to the kernel does after it.
+  '.xz': (file) =>
+    execFileSync('xz', ['--decompress', '--stdout', '--', file], {
+      maxBuffer: IMAGE_BYTES_MAX,
+      timeout: XZ_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    }),
+};
 
 function readIndex(roots: KernelRoots, release: string): ReturnType<typeof parseModuleDependencies> {
   return parseModuleDependencies(findAttribute(`${roots.modules}/${release}/modules.dep`, INDEX_BYTES_MAX) ?? '');
