@@ -13,7 +13,7 @@ import {
 } from '../../apimachinery/status.ts';
 import { StatusError } from '../../apimachinery/status.ts';
 import { asObject } from './admit.ts';
-import { cloneJson } from './json.ts';
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { createObject } from './create-verb.ts';
 import { limits } from './limits.ts';

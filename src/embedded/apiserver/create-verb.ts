@@ -1,4 +1,5 @@
 /** create. */
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { alreadyExists, badRequest, methodNotSupported } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
@@ -10,6 +11,7 @@ import {
   requireNamespace,
   requireObjectSize,
   runAdmission,
+  validateRules,
   validateSchema,
 } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
@@ -46,7 +48,7 @@ export async function createObject(
   }
   const generated = (wanted === undefined || wanted === '') && prefix !== undefined && prefix !== '';
   for (let attempt = 1; ; attempt += 1) {
-    const object = generated ? structuredClone(given) : given;
+    const object = generated ? cloneJson(given) : given;
     if (generated) {
       object.metadata.name = generateName(prefix);
     }
@@ -99,11 +101,12 @@ async function createNamed(
   if (object !== given) {
     applySchema(request, object, 'Ignore');
   }
-  refuseInvalid(request, name, [
+  const errors = [
     ...validateMetadata(object, strategy.nameRule ?? 'subdomain'),
     ...validateSchema(request, object),
     ...(strategy.validate?.(object) ?? []),
-  ]);
+  ];
+  refuseInvalid(request, name, validateRules(request, { object, old: undefined }, errors));
   if (managedFields === undefined) {
     delete object.metadata.managedFields;
   } else {

@@ -10,7 +10,7 @@ import { conflict, notFound, success } from '../../apimachinery/status.ts';
 import type { Status } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
 import { runAdmission } from './admit.ts';
-import { cloneJson } from './json.ts';
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
 import { timestamp } from './metadata.ts';

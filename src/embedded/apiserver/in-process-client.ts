@@ -3,7 +3,7 @@ import type { KubeList, KubeObject, ResourceType } from '../../apimachinery/obje
 import { parseFieldSelector, parseLabelSelector } from '../../apimachinery/selectors.ts';
 import { expired, unknownPath } from '../../apimachinery/status.ts';
 import type { KubeClient, ListOptions, WatchEvent, WatchOptions } from '../../client/client.ts';
-import { cloneJson } from './json.ts';
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import { applyObject, requirePatchOptions } from './apply-verb.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { createObject } from './create-verb.ts';

@@ -16,25 +16,6 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A copy of parsed JSON, at a fraction of what structuredClone takes, which looks for much that JSON cannot hold. */
-export function cloneJson<T>(value: T): T {
-  return cloneValue(value) as T;
-}
-
-function cloneValue(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    return value.map(cloneValue);
-  }
-  if (!isObject(value)) {
-    return value;
-  }
-  const copy: JsonObject = {};
-  for (const name of Object.keys(value)) {
-    copy[name] = cloneValue(value[name]);
-  }
-  return copy;
-}
-
 /** Throws StatusError BadRequest. Depth is checked before parsing, so a deep text costs one pass over its bytes. */
 export function parseJson(bytes: Uint8Array): unknown {
   if (nestsDeeperThan(bytes, limits.jsonDepth)) {

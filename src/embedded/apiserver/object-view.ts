@@ -3,7 +3,7 @@
  * answer in that version is the stored bytes as they are. Parsed forms are shared by all who look at the same bytes.
  */
 import type { KubeObject } from '../../apimachinery/object.ts';
-import { cloneJson } from './json.ts';
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ResourceDefinition, ResourceVersion } from './resource.ts';
 import { apiVersionOf } from './resource.ts';
 import type { ResolvedResource } from './registry.ts';

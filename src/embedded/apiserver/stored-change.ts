@@ -1,7 +1,7 @@
 /** Changes the server itself makes to stored objects: life cycles and conditions, past admission and validation. */
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { isStoreError } from '../store/store.ts';
-import { cloneJson } from './json.ts';
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ApiContext } from './context.ts';
 import { limits } from './limits.ts';
 import { encodeStored, parseStored } from './object-view.ts';

@@ -5,9 +5,9 @@ import type { KubeObject } from '../../apimachinery/object.ts';
 import { badRequest, conflict, notFound } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
 import type { StoredEntry } from '../store/store.ts';
-import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, validateSchema } from './admit.ts';
+import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, validateRules, validateSchema } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
-import { cloneJson } from './json.ts';
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import { limits } from './limits.ts';
 import { carryMetadata, timestamp, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { prepareStored, readStored, toStored, viewObject, viewStored } from './object-view.ts';
@@ -108,13 +108,14 @@ async function changeOnce(
   if (strategy.hasGeneration === true && specChanged(admitted, old, version.hasStatus)) {
     admitted.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
-  refuseInvalid(request, name, [
+  const errors = [
     ...validateMetadata(admitted, 'path'),
     ...validateMetadataUpdate(admitted, old),
     ...validateSchema(request, admitted),
     ...(options.subresource === undefined ? (strategy.validate?.(admitted) ?? []) : []),
     ...(options.subresource === undefined ? (strategy.validateUpdate?.(admitted, old) ?? []) : []),
-  ]);
+  ];
+  refuseInvalid(request, name, validateRules(request, { object: admitted, old }, errors));
   if (isDeepStrictEqual(admitted, old)) {
     return viewStored(request.resolved, entry.value);
   }

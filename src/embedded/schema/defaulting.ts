@@ -1,3 +1,4 @@
+import { cloneJson } from '../../apimachinery/clone-json.ts';
 import { isObject } from './values.ts';
 import type { SchemaNode } from './schema-node.ts';
 
@@ -22,13 +23,13 @@ export function applyDefaults(node: SchemaNode, value: unknown): void {
       if (property.schema.default === undefined) {
         continue;
       }
-      value[name] = structuredClone(property.schema.default);
+      value[name] = cloneJson(property.schema.default);
     } else if (value[name] === null && !property.nullable) {
       if (property.schema.default === undefined) {
         delete value[name];
         continue;
       }
-      value[name] = structuredClone(property.schema.default);
+      value[name] = cloneJson(property.schema.default);
     }
     applyDefaults(property, value[name]);
   }

@@ -1,4 +1,5 @@
 /** Pods: defaults, deletion with a grace period, what kubectl prints. Source: pkg/registry/core/pod, pkg/printers. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import type { Pod } from '../../../apimachinery/core.ts';
 import { forbiddenField, requiredField } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
@@ -82,7 +83,7 @@ export function podDefinition(schemas: BuiltinSchemas): ResourceDefinition {
 
 /** The part of a Pod's spec that never changes once made. */
 function fixedSpec(pod: Pod): unknown {
-  const spec = structuredClone(pod.spec) as Pod['spec'] & { activeDeadlineSeconds?: number };
+  const spec = cloneJson(pod.spec) as Pod['spec'] & { activeDeadlineSeconds?: number };
   delete spec.activeDeadlineSeconds;
   delete spec.tolerations;
   delete spec.terminationGracePeriodSeconds;
@@ -149,7 +150,7 @@ export function bindPod(pod: KubeObject, binding: unknown, now: string): Pod {
   if (typeof nodeName !== 'string' || nodeName === '') {
     throw badRequest('target.name: Required value');
   }
-  const bound = structuredClone(pod) as Pod;
+  const bound = cloneJson(pod) as Pod;
   const { name, deletionTimestamp } = pod.metadata;
   if ((bound.spec.nodeName ?? '') !== '') {
     const cause = `pod ${name} is already assigned to node ${JSON.stringify(bound.spec.nodeName)}`;

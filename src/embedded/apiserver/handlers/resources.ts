@@ -6,7 +6,8 @@ import { applyObject, requireManagerName, requirePatchOptions } from '../apply-v
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
-import { cloneJson, parseJson } from '../json.ts';
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
+import { parseJson } from '../json.ts';
 import { parseMediaType } from '../negotiate.ts';
 import { viewObject } from '../object-view.ts';
 import type { ObjectView } from '../object-view.ts';

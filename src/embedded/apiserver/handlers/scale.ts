@@ -1,4 +1,5 @@
 /** The scale subresource: autoscaling/v1 Scale as a window on fields of an object. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import { badRequest } from '../../../apimachinery/status.ts';
 import { isObject } from '../json.ts';
@@ -33,7 +34,7 @@ export function setScale(object: KubeObject, paths: ScalePaths, change: (scale: 
   if (!Number.isSafeInteger(replicas) || Number(replicas) < 0) {
     throw badRequest('spec.replicas: Invalid value: must be an integer of at least 0');
   }
-  const result = structuredClone(object);
+  const result = cloneJson(object);
   const steps = paths.specReplicasPath.split('.').filter((step) => step !== '');
   let holder = result as unknown as JsonObject;
   for (const step of steps.slice(0, -1)) {

@@ -1,4 +1,5 @@
 /** A patch of any type applied to an object. Pure but for the patch library. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import jsonPatch from 'fast-json-patch';
 import type { Operation } from 'fast-json-patch';
 import type { KubeObject } from '../../../apimachinery/object.ts';
@@ -28,12 +29,12 @@ export function applyPatch(type: PatchType, current: KubeObject, patch: unknown,
     case 'merge':
       requireObject(patch);
       // A clone, as the result shares parts with `current` and later steps change it in place.
-      return structuredClone(applyMergePatch(current, patch));
+      return cloneJson(applyMergePatch(current, patch));
     case 'strategic':
       if (!strategicAllowed) {
         throw unsupportedMediaType([patchTypes.json, patchTypes.merge]);
       }
-      return structuredClone(applyStrategicMergePatch(current, requireObject(patch)));
+      return cloneJson(applyStrategicMergePatch(current, requireObject(patch)));
   }
 }
 
@@ -53,7 +54,7 @@ function applyJsonPatch(current: KubeObject, patch: unknown): unknown {
     throw failure(413, 'RequestEntityTooLarge', message);
   }
   try {
-    return jsonPatch.applyPatch(structuredClone(current), patch as Operation[], true, true, true).newDocument;
+    return jsonPatch.applyPatch(cloneJson(current), patch as Operation[], true, true, true).newDocument;
   } catch (error) {
     // The library's message goes on with a dump of the document: the first line says what is wrong.
     const [reason = ''] = errorMessage(error).split('\n');

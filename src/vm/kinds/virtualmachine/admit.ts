@@ -1,4 +1,5 @@
 /** Admission of a VirtualMachine. Pure. The template is stored as it was given, so that `kubectl diff` stays quiet. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import type { AdmissionResult, KindAdmissionRequest, KindAdmissionSettings } from '../admission.ts';
 import { conforms } from '../schema/conforms.ts';
 import { normalizeQuantities } from '../virtualmachineinstance/defaults.ts';
@@ -12,7 +13,7 @@ export function admitVm(request: KindAdmissionRequest, settings: KindAdmissionSe
   if (given === undefined || !conforms(vmSchema.schema, given)) {
     return given === undefined ? { errors: [] } : { object: given };
   }
-  const vm = structuredClone(given) as VirtualMachine;
+  const vm = cloneJson(given) as VirtualMachine;
   const deleting = vm.metadata.deletionTimestamp !== undefined;
   const errors = deleting ? [] : validateVm(vm, { architectures: [settings.architecture] });
   if (errors.length > 0) {

@@ -1,4 +1,5 @@
 /** The VMI that a VM makes at a start, and how a later look at it tells whether the template changed since. Pure. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import { createHash } from 'node:crypto';
 import type { VirtualMachine } from './types.ts';
 import type { VirtualMachineInstance } from '../virtualmachineinstance/types.ts';
@@ -11,7 +12,7 @@ export const templateAnnotation = 'vmlet.io/template-digest';
 export function renderVmi(vm: VirtualMachine, options: { readonly paused: boolean }): VirtualMachineInstance {
   const { template } = vm.spec;
   const { name, namespace, uid = '', generation = 1 } = vm.metadata;
-  const spec = structuredClone(template.spec);
+  const spec = cloneJson(template.spec);
   const firmware = (spec.domain.firmware ??= {});
   // The same at every start: guests tie licences and machine identity to it.
   firmware.uuid ??= stableUuid(uid);

@@ -1,4 +1,5 @@
 /** Admission of a VirtualMachineInstance. Pure. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { forbiddenField, type FieldError } from '../../../apimachinery/field-error.ts';
 import type { AdmissionResult, KindAdmissionRequest, KindAdmissionSettings } from '../admission.ts';
@@ -60,7 +61,7 @@ function admitUpdate(
   if (errors.length > 0) {
     return { errors };
   }
-  const object = structuredClone(given);
+  const object = cloneJson(given);
   if (old.status === undefined) {
     delete object.status;
   } else {

@@ -1,4 +1,5 @@
 /** What admission fills into a new VirtualMachineInstance. Pure. */
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import type { VirtualMachineInstance, VirtualMachineInstanceSpec } from './types.ts';
 import { vmiFinalizer } from './resource.ts';
 import { cpuTopology } from './sizing.ts';
@@ -20,7 +21,7 @@ export function formatTime(time: Date): string {
 
 /** A new VMI as it is stored: defaults in the spec, the finalizer, and a status of phase Pending that no user can give. */
 export function applyVmiDefaults(vmi: VirtualMachineInstance, defaults: KindDefaults): VirtualMachineInstance {
-  const result = structuredClone(vmi);
+  const result = cloneJson(vmi);
   fillSpec(result.spec, defaults);
   const finalizers = result.metadata.finalizers ?? [];
   if (!finalizers.includes(vmiFinalizer)) {
