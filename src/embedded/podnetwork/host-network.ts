@@ -155,9 +155,8 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
     return ops;
   }
 
-  /** The host first: a pod's link needs the bridge, and its port the guard. */
+  /** Wants the bridge. */
   function repairPod(uid: string): PodNetworkOp[] {
-    repairHost();
     const ops = planPodNow(uid);
     applyPodNetworkOps(host, ops, { netnsPath: netnsPathOf(uid), netns: pods.get(uid)?.netns });
     return ops;
@@ -233,6 +232,8 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
       const uid = requireUid(pod.uid);
       try {
         const number = allocation.acquire(uid, options.guestMacAddresses?.(pod));
+        // The host first: a pod's link needs the bridge, and its port the guard.
+        repairHost();
         repairPod(uid);
         adopt(pod);
         return { netnsPath: netnsPathOf(uid), ips: podNetworks(settings).map((network) => addressAt(network, number)) };

@@ -93,9 +93,16 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
   using started = new DisposableStack();
   const hostLoop = startLoop('host network', undefined, {
     plan: () => network.planHost(),
-    repair: () => network.repairHost(),
+    repair: () => repairHost(),
   });
   started.defer(() => hostLoop.close());
+  function repairHost(): PodNetworkOp[] {
+    const ops = network.repairHost();
+    if (ops.some(({ kind }) => kind === 'create-bridge')) {
+      pods.forEach((pod) => noticePod(pod));
+    }
+    return ops;
+  }
   const noticeHost = (culprit?: Culprit): void => hostLoop.notice(['host network'], culprit);
   const noticePod = (pod: WatchedPod, culprit?: Culprit): void => pod.loop.notice(['pod network'], culprit);
   const noticeAll = (): void => {
@@ -228,7 +235,8 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
     addPod(pod, { netns, hostLink }) {
       using made = new DisposableStack();
       const loop = startLoop('pod network', pod, {
-        plan: () => network.planPod(pod.uid),
+        // Without a bridge there is nothing to be a port of: the host's half comes first, and tells when it is there.
+        plan: () => (observeLink(host.route, bridge) === undefined ? [] : network.planPod(pod.uid)),
         repair: () => network.repairPod(pod.uid),
       });
       made.defer(() => loop.close());
