@@ -1,9 +1,12 @@
 /** Commands that run on the host itself: they start, stop and show vmlet. */
 import type { CommandSpec } from '../../cli/command.ts';
+import { backupCommand } from './backup/command.ts';
 import { demoCommand } from './demo/command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { downCommand } from './down/command.ts';
 import { installCommand } from './install/command.ts';
+import { restoreCommand } from './restore/command.ts';
+import { storeCommand } from './store/command.ts';
 import { upCommand } from './up/command.ts';
 
 export const hostCommands: readonly CommandSpec[] = [
@@ -11,5 +14,8 @@ export const hostCommands: readonly CommandSpec[] = [
   downCommand,
   installCommand,
   doctorCommand,
+  backupCommand,
+  restoreCommand,
+  storeCommand,
   demoCommand,
 ];

@@ -16,6 +16,10 @@ export interface StandaloneSettings {
   readonly insecureRegistries: readonly string[];
   /** How often each running VM is compared with its plan without any sign of a change. */
   readonly driftResyncMs: number;
+  /** Further users: lines `token,user,uid,"groups"`. */
+  readonly tokenAuthFile: string | undefined;
+  /** Keys that seal Secrets in the store. */
+  readonly encryptionKeyFile: string;
   readonly logLevel: LogLevel;
 }
 
@@ -42,7 +46,9 @@ export function standaloneSettings(options: Readonly<Record<string, unknown>>): 
     emulation: options['emulation'] as StandaloneSettings['emulation'],
     localImagesDir: absolute(options['localImages'], '--local-images') ?? `${stateDir}/local-images`,
     insecureRegistries: Array.isArray(options['insecureRegistry']) ? options['insecureRegistry'].map(String) : [],
+    tokenAuthFile: absolute(options['tokenAuthFile'], '--token-auth-file'),
     driftResyncMs: secondsToMs(options['driftResync'], '--drift-resync'),
+    encryptionKeyFile: absolute(options['encryptionKey'], '--encryption-key') ?? `${stateDir}/pki/encryption.key`,
     logLevel: options['logLevel'] as LogLevel,
   };
 }

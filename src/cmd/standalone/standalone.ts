@@ -24,9 +24,11 @@ import {
   startVmiController,
 } from '../../controllers/virtualmachineinstance/controller.ts';
 import { ensureCustomResourceDefinitions } from '../../embedded/apiserver/crd/ensure.ts';
+import { storeCipher } from '../../embedded/apiserver/encryption/store-cipher.ts';
 import { writeKubeconfig } from '../../embedded/apiserver/kubeconfig.ts';
 import { createCertificates } from '../../embedded/apiserver/pki.ts';
 import { createApiServer } from '../../embedded/apiserver/server.ts';
+import { bootstrapPolicyOf } from '../../embedded/authorization/bootstrap-roles.ts';
 import { startGarbageCollector } from '../../embedded/garbage/garbage-collector.ts';
 import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
@@ -37,9 +39,12 @@ import { prepareSandboxHost } from '../../embedded/sandbox/sandbox-host.ts';
 import { sandboxSettings } from '../../embedded/sandbox/settings.ts';
 import { startScheduler } from '../../embedded/scheduler/scheduler.ts';
 import { openLmdbStore } from '../../embedded/store/lmdb-backend.ts';
+import { readSigningKey } from '../../embedded/tokens/signing-key.ts';
+import { readTokenFile } from '../../embedded/tokens/token-file.ts';
 import { openImageStore } from '../../embedded/volumes/image-store.ts';
 import { createFileWatcher } from '../../linux/fanotify/watch-files.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
+import { accessRoles } from '../../vm/access/cluster-roles.ts';
 import { createKindAdmission, isOwnIdentity } from '../../vm/kinds/admission.ts';
 import { buildCrds } from '../../vm/kinds/crds.ts';
 import { vmType } from '../../vm/kinds/virtualmachine/resource.ts';
@@ -104,7 +109,10 @@ export async function startStandalone(options: {
   // The first probe of QEMU in a boot takes a second or more: it runs beside everything else.
   const sandboxHost = prepareSandboxHost(sandbox, { kvm: acceleration.kvm ? kvmDevice : undefined, onProgress });
 
-  const store = openLmdbStore({ path: `${settings.stateDir}/store/data.mdb` });
+  const store = openLmdbStore({
+    path: `${settings.stateDir}/store/data.mdb`,
+    cipher: storeCipher(settings.encryptionKeyFile),
+  });
   undo.defer(() => store.close());
   const certificates = await createCertificates({ directory: `${settings.stateDir}/pki` });
   const lateNode = createLateNode(version());
@@ -112,7 +120,12 @@ export async function startStandalone(options: {
     store,
     logger: logger.child({ name: 'apiserver' }),
     tls: certificates.server,
-    auth: { clientCa: certificates.ca.cert },
+    auth: {
+      clientCa: certificates.ca.cert,
+      signingKey: readSigningKey(`${settings.stateDir}/pki/service-accounts.key`),
+      policies: [bootstrapPolicyOf(accessRoles)],
+      ...(settings.tokenAuthFile !== undefined && { tokens: readTokenFile(settings.tokenAuthFile) }),
+    },
     admission: createKindAdmission({
       architecture: goArchitecture,
       newUuid: randomUUID,

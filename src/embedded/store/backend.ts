@@ -1,5 +1,5 @@
 /** What the store engine asks of the thing that keeps the bytes. */
-import type { StoredEntry, StoreEvent } from './store.ts';
+import type { OnDamaged, StoredEntry, StoreEvent } from './store.ts';
 
 export interface CommitBatch {
   /** In revision order. Each is applied to the entries and appended to the event log. */
@@ -13,7 +13,7 @@ export interface Backend {
   readonly initial: { readonly revision: number; readonly compactedRevision: number };
   get(key: string): StoredEntry | undefined;
   /** Entries with `start <= key < end`, in byte order of their keys. */
-  entries(start: string, end: string): Iterable<StoredEntry>;
+  entries(start: string, end: string, onDamaged?: OnDamaged): Iterable<StoredEntry>;
   count(start: string, end: string): number;
   /** Log records with `after < revision <= upTo` of keys with `start <= key < end`, in order. */
   log(range: LogRange): Iterable<StoreEvent>;

@@ -234,13 +234,13 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
     return then;
   }
 
-  function range({ prefix, after, limit = Infinity, revision }: RangeOptions): RangeResult {
+  function range({ prefix, after, limit = Infinity, revision, onDamaged }: RangeOptions): RangeResult {
     requireOpen();
     const end = prefixEnd(prefix);
     const start = after === undefined ? prefix : `${after}\u0001`;
     const at = revision ?? visibleRevision;
     requireHistory(at);
-    const source = rewind(backend.entries(start, end), changedSince(at, prefix, end), start);
+    const source = rewind(backend.entries(start, end, onDamaged), changedSince(at, prefix, end), start);
     const entries: StoredEntry[] = [];
     for (const entry of source) {
       if (entries.length >= limit) {

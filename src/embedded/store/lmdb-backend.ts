@@ -27,7 +27,7 @@ import { createStore } from './engine.ts';
 import { addDigest, requireFormat } from './format.ts';
 import type { StoreState, StoreTables } from './format.ts';
 import { openPages } from './pages.ts';
-import type { Store, StoredEntry, StoreEvent } from './store.ts';
+import type { OnDamaged, Store, StoredEntry, StoreEvent } from './store.ts';
 import { StoreError } from './store.ts';
 import { aboutStore, verifyPages } from './verify.ts';
 
@@ -106,15 +106,30 @@ function lmdbBackend({ path, cipher: makeCipher, verify = true }: LmdbStoreOptio
   }
   let state = meta.get('state') as StoreState;
 
+  function tryDecode(key: string, bytes: Buffer, onDamaged: OnDamaged | undefined): StoredEntry | undefined {
+    try {
+      return decodeEntry(key, bytes, cipher);
+    } catch (error) {
+      if (onDamaged === undefined || !(error instanceof StoreError)) {
+        throw error;
+      }
+      onDamaged(key, error);
+      return undefined;
+    }
+  }
+
   return {
     initial: { revision: state.revision, compactedRevision: state.compacted },
     get(key) {
       const bytes = entries.getBinary(key);
       return bytes === undefined ? undefined : decodeEntry(key, bytes, cipher);
     },
-    *entries(start, end): Generator<StoredEntry> {
+    *entries(start, end, onDamaged): Generator<StoredEntry> {
       for (const { key, value } of entries.getRange({ start, end })) {
-        yield decodeEntry(key, value, cipher);
+        const entry = tryDecode(key, value, onDamaged);
+        if (entry !== undefined) {
+          yield entry;
+        }
       }
     },
     count: (start, end) => entries.getKeysCount({ start, end }),

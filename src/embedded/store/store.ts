@@ -37,7 +37,11 @@ export interface RangeOptions {
   readonly limit?: number | undefined;
   /** Read as of this revision instead of now. Throws StoreError `Compacted` or `FutureRevision`. */
   readonly revision?: number | undefined;
+  /** Told of entries whose bytes are damaged, which are then left out. Without it they throw StoreError `Corrupt`. */
+  readonly onDamaged?: OnDamaged | undefined;
 }
+
+export type OnDamaged = (key: string, error: Error) => void;
 
 export interface RangeResult {
   /** The revision whose state this is. */

@@ -33,6 +33,16 @@ export function verifyStore(path: string, cipher?: ValueCipher): StoreReport {
   }
 }
 
+/** Where the store is, without a look at the rest. */
+export function storeState(path: string): StoreState {
+  const pages = openPages(path);
+  try {
+    return (readMeta(pages).get('state') ?? emptyState) as StoreState;
+  } finally {
+    pages.close();
+  }
+}
+
 /** What must be known before the file is used. */
 export function aboutStore(pages: PageFile): { readonly sealedWith: readonly string[]; readonly leftOpen: boolean } {
   const meta = readMeta(pages);

@@ -35,6 +35,15 @@ export const upCommand: CommandSpec = {
       defaultValue: '10',
     },
     {
+      flags: '--encryption-key <file>',
+      description:
+        'keys that seal Secrets in the store (default: pki/encryption.key in the state directory, made when missing)',
+    },
+    {
+      flags: '--token-auth-file <file>',
+      description: 'users of the API by token: lines token,user,uid,"group1,group2" in a file of mode 0600',
+    },
+    {
       flags: '--log-level <level>',
       description: 'log level',
       choices: ['debug', 'info', 'warn', 'error'],

@@ -34,10 +34,15 @@ export function readKeyFile(path: string): Buffer[] | undefined {
   } finally {
     closeSync(descriptor);
   }
+  return parseKeys(path, text);
+}
+
+/** The keys in the text of a key file; `name` is for errors. */
+export function parseKeys(name: string, text: string): Buffer[] {
   const lines = text.split('\n').map((line) => line.trim());
   const keys = lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => Buffer.from(line, 'base64'));
   if (keys.length === 0 || keys.length > maxKeys || keys.some((key) => key.length !== keyBytes)) {
-    throw new VmletError('KeyFile', `${path} must hold 1 to ${maxKeys} lines of ${keyBytes} bytes in base64 each`);
+    throw new VmletError('KeyFile', `${name} must hold 1 to ${maxKeys} lines of ${keyBytes} bytes in base64 each`);
   }
   return keys;
 }

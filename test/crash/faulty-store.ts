@@ -1,0 +1,88 @@
+/** Stores that break a promise on purpose, to see that the checkers notice. */
+import type { EncodeValue, Store, StoredEntry, StoreEvent } from '../../src/embedded/store/store.ts';
+
+export const faults = [
+  'early-ack',
+  'stale-read',
+  'lost-update',
+  'dropped-event',
+  'doubled-event',
+  'swapped-events',
+] as const;
+
+const everyNthEvent = 10;
+const staleMs = 20;
+
+/** `fault` '' gives the store as it is. */
+export function withFault(store: Store, fault: string): Store {
+  const proxy = (changes: Partial<Store>): Store =>
+    new Proxy(store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(name in changes ? changes : target, name);
+        return value;
+      },
+    });
+  switch (fault) {
+    case '':
+      return store;
+    case 'early-ack': {
+      const early =
+        (write: (key: string, encode: EncodeValue, expected: number) => Promise<StoredEntry>) =>
+        (key: string, encode: EncodeValue, expected: number): Promise<StoredEntry> => {
+          const { promise, resolve, reject } = Promise.withResolvers<StoredEntry>();
+          const noting = (revision: number): Uint8Array => {
+            const value = Buffer.from(encode(revision));
+            resolve({ key, value, revision });
+            return value;
+          };
+          write(key, noting, expected).catch(reject);
+          return promise;
+        };
+      return proxy({ create: early(store.create), update: early(store.update), delete: early(store.delete) });
+    }
+    case 'stale-read': {
+      const seen = new Map<string, { entry: StoredEntry | undefined; atMs: number }>();
+      return proxy({
+        get(key) {
+          const known = seen.get(key);
+          if (known !== undefined && Date.now() - known.atMs < staleMs) {
+            return known.entry;
+          }
+          const entry = store.get(key);
+          seen.set(key, { entry, atMs: Date.now() });
+          return entry;
+        },
+      });
+    }
+    case 'lost-update':
+      return proxy({
+        update: (key, encode, expected) => store.update(key, encode, store.latest(key)?.revision ?? expected),
+        latest: store.get,
+      });
+    default:
+      return proxy({
+        watch(options) {
+          let count = 0;
+          let held: StoreEvent | undefined;
+          return store.watch({
+            ...options,
+            onEvent(event) {
+              count += 1;
+              if (count % everyNthEvent !== 0 || !event.key.includes('/crash/')) {
+                options.onEvent(event);
+                if (held !== undefined) {
+                  options.onEvent(held);
+                  held = undefined;
+                }
+              } else if (fault === 'doubled-event') {
+                options.onEvent(event);
+                options.onEvent(event);
+              } else if (fault === 'swapped-events') {
+                held = event;
+              }
+            },
+          });
+        },
+      });
+  }
+}
