@@ -3,6 +3,7 @@
  * first one instead of making another. Recording never throws and never delays the caller: the writes come a moment
  * later, since what is worth an event is mostly in the middle of work that somebody waits for.
  */
+import { formatTime } from '../apimachinery/time.ts';
 import { eventType, type Event, type ObjectReference } from '../apimachinery/core.ts';
 import type { KubeObject } from '../apimachinery/object.ts';
 import { isNotFound } from '../apimachinery/status.ts';
@@ -59,7 +60,7 @@ export function createEventRecorder(client: KubeClient, options: EventRecorderOp
     const identity = JSON.stringify([involvedObject.uid, involvedObject.name, input.type, input.reason, input.message]);
     const known = remembered.get(identity);
     if (known !== undefined && atMs - known.atMs < REPEAT_WINDOW_MS) {
-      const patch = { count: known.count + 1, lastTimestamp: formatSeconds(atMs) };
+      const patch = { count: known.count + 1, lastTimestamp: formatTime(atMs) };
       try {
         await client.patch(eventType, known, { type: 'merge', body: patch });
         known.count += 1;
@@ -81,8 +82,8 @@ export function createEventRecorder(client: KubeClient, options: EventRecorderOp
       reason: input.reason,
       message: input.message.slice(0, MAX_MESSAGE),
       count: 1,
-      firstTimestamp: formatSeconds(atMs),
-      lastTimestamp: formatSeconds(atMs),
+      firstTimestamp: formatTime(atMs),
+      lastTimestamp: formatTime(atMs),
       eventTime: null,
       source: { component: options.component, ...(options.host === undefined ? {} : { host: options.host }) },
       reportingComponent: options.component,
@@ -155,8 +156,4 @@ function eventName(objectName: string, atMs: number): string {
   sequence = (sequence + 1) % 1_000_000;
   const unique = BigInt(atMs) * 1_000_000n + BigInt(sequence);
   return `${objectName.slice(0, 230)}.${unique.toString(16).padStart(16, '0')}`;
-}
-
-function formatSeconds(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

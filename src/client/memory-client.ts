@@ -10,7 +10,8 @@ import type { KubeList, KubeObject, ObjectKey, ResourceType } from '../apimachin
 import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } from '../apimachinery/selectors.ts';
 import { alreadyExists, badRequest, conflict, invalid, notFound, success } from '../apimachinery/status.ts';
 import type { KubeClient, ListOptions, Patch, WatchEvent } from './client.ts';
-import { formatTime, markForDeletion, mayDisappear } from './memory-deletion.ts';
+import { formatTime } from '../apimachinery/time.ts';
+import { markForDeletion, mayDisappear } from './memory-deletion.ts';
 import { createHistory, selectEvent, type History } from './memory-history.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { formatKey } from './object-key.ts';

@@ -1,4 +1,5 @@
 /** What DELETE does to an object, as kube-apiserver decides it. Pure. */
+import { formatTime } from '../apimachinery/time.ts';
 import type { KubeObject, ResourceType } from '../apimachinery/object.ts';
 import type { DeleteOptions } from './client.ts';
 
@@ -43,11 +44,6 @@ export function markForDeletion(
 export function mayDisappear(object: KubeObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
   return deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) === 0 && (finalizers ?? []).length === 0;
-}
-
-/** RFC 3339 in whole seconds. */
-export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
 /** Only Pods on a node have time to end: their kubelet deletes them for good with a grace period of 0. */

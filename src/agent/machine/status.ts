@@ -1,4 +1,6 @@
 /** The parts of a VMI's status that the node agent owns once the VMI was handed over. Pure. */
+import { stampCondition } from '../../apimachinery/conditions.ts';
+import { formatTime } from '../../apimachinery/time.ts';
 import type { Condition } from '../../apimachinery/object.ts';
 import type {
   InterfaceStatus,
@@ -18,11 +20,6 @@ export interface RunningFacts {
   /** Why the CPU is emulated; undefined with KVM. */
   readonly emulationReason: string | undefined;
   readonly guestMemory: string | undefined;
-}
-
-/** RFC 3339, whole seconds, as conditions and phase transitions are stamped. */
-export function timestamp(nowMs: number): string {
-  return new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 export function runningStatus(
@@ -129,7 +126,7 @@ function inPhase(vmi: VirtualMachineInstance, phase: VmiPhase, nowMs: number): V
     phase,
     phaseTransitionTimestamps: [
       ...(vmi.status?.phaseTransitionTimestamps ?? []).filter((entry) => entry.phase !== phase),
-      { phase, phaseTransitionTimestamp: timestamp(nowMs) },
+      { phase, phaseTransitionTimestamp: formatTime(nowMs) },
     ],
   };
 }
@@ -143,12 +140,8 @@ export function mergeConditions(
 ): Condition[] {
   const types = new Set(wanted.map((condition) => condition.type));
   const kept = current.filter((condition) => !types.has(condition.type) && !removed.includes(condition.type));
-  const stamped = wanted.map((condition) => {
-    const before = current.find((candidate) => candidate.type === condition.type);
-    const since = before?.status === condition.status ? before.lastTransitionTime : undefined;
-    return { ...condition, lastTransitionTime: since ?? timestamp(nowMs) };
-  });
-  return [...kept, ...stamped];
+  const now = formatTime(nowMs);
+  return [...kept, ...wanted.map((condition) => stampCondition(condition, current, now))];
 }
 
 /** True when writing `next` over `current` would change nothing. */

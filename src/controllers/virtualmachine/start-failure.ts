@@ -3,7 +3,7 @@
  * that at random, at most 300 s. Source: KubeVirt's numbers.
  */
 import type { StartFailure } from '../../vm/kinds/virtualmachine/types.ts';
-import { formatTime } from '../../vm/kinds/virtualmachineinstance/defaults.ts';
+import { formatTime } from '../../apimachinery/time.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 
 const intervalSeconds = 10;

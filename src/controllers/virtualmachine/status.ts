@@ -6,9 +6,10 @@ import type {
   VirtualMachine,
   VirtualMachineStatus,
 } from '../../vm/kinds/virtualmachine/types.ts';
-import { formatTime } from '../../vm/kinds/virtualmachineinstance/defaults.ts';
+import { formatTime } from '../../apimachinery/time.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
-import { findCondition, withCondition, withoutCondition } from '../conditions.ts';
+import { findCondition } from '../../apimachinery/conditions.ts';
+import { withCondition, withoutCondition } from '../conditions.ts';
 import type { StatusChanges } from './decide.ts';
 import { retryDelayMs } from './start-failure.ts';
 import { generationAnnotation, needsRestart } from '../../vm/kinds/virtualmachine/vmi-template.ts';

@@ -16,7 +16,7 @@ import {
   type VirtualMachineInstance,
   type VmiPhase,
 } from '../../vm/kinds/virtualmachineinstance/types.ts';
-import { formatTime } from '../../vm/kinds/virtualmachineinstance/defaults.ts';
+import { formatTime } from '../../apimachinery/time.ts';
 import { launcherUid } from '../../vm/launcher/names.ts';
 import { withCondition, withoutCondition } from '../conditions.ts';
 import { computeStatus, isPodEnded, isSandboxUp, podProblem, whyPodEnded } from './pod-state.ts';

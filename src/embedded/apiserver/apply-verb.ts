@@ -1,4 +1,5 @@
 /** Server-side apply: PATCH with application/apply-patch+yaml. */
+import { formatTime } from '../../apimachinery/time.ts';
 import { forbiddenField, requiredField } from '../../apimachinery/field-error.ts';
 import type { FieldError } from '../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
@@ -21,7 +22,6 @@ import { applyRequest } from './managed-fields/apply-request.ts';
 import { managerNameProblem } from './managed-fields/manager-name.ts';
 import { requireTyped } from './managed-fields/to-field-set.ts';
 import { trackedKind } from './managed-fields/tracked-kinds.ts';
-import { timestamp } from './metadata.ts';
 import type { ObjectView } from './object-view.ts';
 import type { WriteRequestOptions } from './request-options.ts';
 import { objectStorageKey } from './resource.ts';
@@ -176,7 +176,7 @@ function writerOf(options: ApplyOptions) {
   return {
     manager: options.fieldManager ?? '',
     subresource: options.recordedAs ?? options.subresource ?? '',
-    now: timestamp(),
+    now: formatTime(),
     force: options.force,
   };
 }

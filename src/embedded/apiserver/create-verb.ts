@@ -1,4 +1,5 @@
 /** create. */
+import { formatTime } from '../../apimachinery/time.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { alreadyExists, badRequest, methodNotSupported } from '../../apimachinery/status.ts';
@@ -16,7 +17,7 @@ import {
 } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
-import { generateName, initializeMetadata, timestamp, validateMetadata } from './metadata.ts';
+import { generateName, initializeMetadata, validateMetadata } from './metadata.ts';
 import { prepareStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
@@ -87,7 +88,7 @@ async function createNamed(
   if (options.recorded !== true) {
     // Before strategy and admission, as what these set is nobody's.
     const manager = managerName(options.fieldManager, request.userAgent);
-    trackUpdate(trackedKind(resolved), undefined, given, { manager, subresource: '', now: timestamp() });
+    trackUpdate(trackedKind(resolved), undefined, given, { manager, subresource: '', now: formatTime() });
   }
   // Kept aside until all is checked: copying and walking it would cost more than making it.
   const { managedFields } = given.metadata;

@@ -5,6 +5,7 @@
  *   live --delete--> terminating (deletionTimestamp)   finalizers, a grace period or a namespace's content hold it
  *   terminating --last finalizer off / grace 0--> gone
  */
+import { formatTime } from '../../apimachinery/time.ts';
 import type { KubeObject, ObjectMeta } from '../../apimachinery/object.ts';
 import { conflict, notFound, success } from '../../apimachinery/status.ts';
 import type { Status } from '../../apimachinery/status.ts';
@@ -13,7 +14,6 @@ import { runAdmission } from './admit.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
-import { timestamp } from './metadata.ts';
 import { encodeStored, parseStored, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { listObjects } from './read-verbs.ts';
@@ -136,7 +136,7 @@ function markDeleted(object: KubeObject, strategy: Strategy, options: DeleteRequ
   applyPropagation(metadata, options.propagationPolicy);
   const grace = strategy.gracePeriodSeconds?.(object, options.gracePeriodSeconds) ?? 0;
   if (metadata.deletionTimestamp === undefined) {
-    metadata.deletionTimestamp = timestamp(Date.now() + grace * 1000);
+    metadata.deletionTimestamp = formatTime(Date.now() + grace * 1000);
     metadata.deletionGracePeriodSeconds = grace;
     if (metadata.generation !== undefined) {
       metadata.generation += 1;
@@ -144,7 +144,7 @@ function markDeleted(object: KubeObject, strategy: Strategy, options: DeleteRequ
     strategy.onDeletionStart?.(object);
   } else if (grace < (metadata.deletionGracePeriodSeconds ?? 0)) {
     // A later deletion can only shorten the wait.
-    metadata.deletionTimestamp = timestamp(Date.now() + grace * 1000);
+    metadata.deletionTimestamp = formatTime(Date.now() + grace * 1000);
     metadata.deletionGracePeriodSeconds = grace;
   }
 }

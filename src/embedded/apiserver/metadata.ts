@@ -1,4 +1,5 @@
 /** Rules for metadata that hold for every kind. Source: k8s.io/apimachinery/pkg/api/validation, registry/rest. */
+import { formatTime } from '../../apimachinery/time.ts';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { FieldError } from '../../apimachinery/field-error.ts';
 import { forbiddenField, invalidField, requiredField } from '../../apimachinery/field-error.ts';
@@ -40,15 +41,10 @@ export function generateName(prefix: string): string {
   return prefix.slice(0, maxGeneratedPrefix) + suffix;
 }
 
-/** Now, in whole seconds UTC: `2024-05-01T10:20:30Z`. */
-export function timestamp(milliseconds = Date.now()): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
-}
-
 /** Sets what only the server may set on a new object. */
 export function initializeMetadata(metadata: ObjectMeta): void {
   metadata.uid = randomUUID();
-  metadata.creationTimestamp = timestamp();
+  metadata.creationTimestamp = formatTime();
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.resourceVersion;

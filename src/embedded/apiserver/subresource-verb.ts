@@ -1,17 +1,17 @@
 /** create on a subresource that makes something happen: `pods/binding`, `serviceaccounts/token`. */
+import { formatTime } from '../../apimachinery/time.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { unknownPath } from '../../apimachinery/status.ts';
 import { bindPod } from './builtins/pod.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { getObject } from './read-verbs.ts';
-import { timestamp } from './metadata.ts';
 import type { WriteRequestOptions } from './request-options.ts';
 import { changeObject } from './update-verb.ts';
 
 type Action = (object: KubeObject, body: unknown) => KubeObject;
 
 const actions: Readonly<Record<string, Action>> = {
-  binding: (object, body) => bindPod(object, body, timestamp()),
+  binding: (object, body) => bindPod(object, body, formatTime()),
 };
 
 /** Gives the Status or object to answer. Throws NotFound for a subresource that the resource does not have. */

@@ -1,4 +1,5 @@
 /** update and patch: one read-change-write loop. */
+import { formatTime } from '../../apimachinery/time.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { invalidField } from '../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
@@ -9,7 +10,7 @@ import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, 
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import { limits } from './limits.ts';
-import { carryMetadata, timestamp, validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { carryMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { prepareStored, readStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
@@ -148,7 +149,7 @@ function recordChange(request: ObjectRequest, old: KubeObject, next: KubeObject,
   }
   const manager = managerName(options.fieldManager, request.userAgent);
   const recordedAs = options.recordedAs ?? subresource ?? '';
-  trackUpdate(trackedKind(request.resolved), old, next, { manager, subresource: recordedAs, now: timestamp() });
+  trackUpdate(trackedKind(request.resolved), old, next, { manager, subresource: recordedAs, now: formatTime() });
 }
 
 /** A refusal must rest on durable state; see the store's engine. */

@@ -1,4 +1,5 @@
 /** The Node object of a standalone host: what a kubelet would report. Pure. */
+import { stampCondition } from '../../apimachinery/conditions.ts';
 import type { Condition } from '../../apimachinery/object.ts';
 import type { Node } from '../../apimachinery/core.ts';
 
@@ -61,12 +62,6 @@ export function nodeStatus(facts: HostFacts, now: string, previous: Node['status
     conditions: [
       { type: 'Ready', status: 'True' as const, reason: 'VmletReady', message: 'vmlet runs Pods on this host' },
       ...facts.conditions,
-    ].map((condition) => stamped(condition, previous?.conditions, now)),
+    ].map((condition) => stampCondition(condition, previous?.conditions, now)),
   };
-}
-
-function stamped(condition: Condition, previous: readonly Condition[] | undefined, now: string): Condition {
-  const before = previous?.find((candidate) => candidate.type === condition.type);
-  const since = before?.status === condition.status ? before.lastTransitionTime : undefined;
-  return { ...condition, lastTransitionTime: since ?? now };
 }

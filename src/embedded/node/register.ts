@@ -1,4 +1,5 @@
 /** Creates or refreshes the Node object of this host. Called once at start: a standalone host has nobody else to tell. */
+import { formatTime } from '../../apimachinery/time.ts';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
 import type { Condition } from '../../apimachinery/object.ts';
@@ -47,7 +48,7 @@ function hostAddresses(): string[] {
 
 export async function registerNode(client: KubeClient, facts: HostFacts): Promise<Node> {
   const node = await getOrCreate(client, facts);
-  const status = nodeStatus(facts, new Date().toISOString().replace(/\.\d+Z$/, 'Z'), node.status);
+  const status = nodeStatus(facts, formatTime(), node.status);
   await client.patch(
     nodeType,
     { name: facts.hostname },

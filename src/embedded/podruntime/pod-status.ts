@@ -96,8 +96,3 @@ function withTransition(
     ...(old?.lastProbeTime === undefined ? {} : { lastProbeTime: old.lastProbeTime }),
   };
 }
-
-/** RFC 3339 in whole seconds, as metav1.Time. */
-export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}

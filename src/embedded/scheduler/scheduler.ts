@@ -2,6 +2,7 @@
  * Binds Pods to nodes, as kube-scheduler does on a cluster. A Pod that fits nowhere keeps condition PodScheduled=False with
  * the reason, and is tried again whenever a node changes or another Pod gives room.
  */
+import { formatTime } from '../../apimachinery/time.ts';
 import { nodeType, podType, type Pod } from '../../apimachinery/core.ts';
 import { isNotFound } from '../../apimachinery/status.ts';
 import { UnsupportedError } from '../../base/errors.ts';
@@ -112,7 +113,7 @@ export function startScheduler(options: SchedulerOptions): Controller {
       lastTransitionTime:
         old?.status === 'False' && typeof old.lastTransitionTime === 'string'
           ? old.lastTransitionTime
-          : `${new Date(now()).toISOString().slice(0, 19)}Z`,
+          : formatTime(now()),
     };
     const others = conditions.filter((it) => it.type !== 'PodScheduled');
     const status = {

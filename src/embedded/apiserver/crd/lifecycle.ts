@@ -6,12 +6,12 @@
  * Registration happens in the store's event, before the writer gets its answer: a client that has made a definition can use
  * it at once.
  */
+import { formatTime } from '../../../apimachinery/time.ts';
 import type { Condition } from '../../../apimachinery/object.ts';
 import { errorMessage } from '../../../base/errors.ts';
 import type { StoreEvent } from '../../store/store.ts';
 import type { ApiContext } from '../context.ts';
 import { deleteCollection } from '../delete-verb.ts';
-import { timestamp } from '../metadata.ts';
 import type { Lifecycle } from '../namespace-lifecycle.ts';
 import { parseStored } from '../object-view.ts';
 import { noDeleteOptions, noListOptions } from '../request-options.ts';
@@ -213,5 +213,5 @@ async function change(
 }
 
 function condition(type: string, status: 'True' | 'False', reason: string, message: string): Condition {
-  return { type, status, lastTransitionTime: timestamp(), reason, message };
+  return { type, status, lastTransitionTime: formatTime(), reason, message };
 }

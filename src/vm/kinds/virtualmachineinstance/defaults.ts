@@ -1,4 +1,5 @@
 /** What admission fills into a new VirtualMachineInstance. Pure. */
+import { formatTime } from '../../../apimachinery/time.ts';
 import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import type { VirtualMachineInstance, VirtualMachineInstanceSpec } from './types.ts';
 import { vmiFinalizer } from './resource.ts';
@@ -13,11 +14,6 @@ export interface KindDefaults {
 
 const machineTypes = { amd64: 'q35', arm64: 'virt' } as const;
 const gracePeriodSeconds = 30;
-
-/** RFC 3339 in whole seconds, as all times in the API are. */
-export function formatTime(time: Date): string {
-  return time.toISOString().replace(/\.\d{3}Z$/u, 'Z');
-}
 
 /** A new VMI as it is stored: defaults in the spec, the finalizer, and a status of phase Pending that no user can give. */
 export function applyVmiDefaults(vmi: VirtualMachineInstance, defaults: KindDefaults): VirtualMachineInstance {
