@@ -1,4 +1,5 @@
 /** From a client's object to one that may be stored: namespace rules, schema, admission plug-ins, validation. */
+import { invalidField } from '../../apimachinery/field-error.ts';
 import type { FieldError } from '../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { badRequest, failure, invalid, notFound, StatusError, tooLarge } from '../../apimachinery/status.ts';
@@ -131,7 +132,34 @@ export function refuseInvalid(request: ObjectRequest, name: string, errors: read
 }
 
 export function validateSchema(request: ObjectRequest, object: KubeObject): FieldError[] {
-  return request.resolved.version.schema?.validate(object) ?? [];
+  const { schema } = request.resolved.version;
+  const errors = schema?.validate(object) ?? [];
+  return schema?.validateRules !== undefined && errors.some(({ type }) => rulesNeed.has(type))
+    ? [...errors, rulesNotChecked]
+    : errors;
+}
+
+/** Objects with such errors may not be what the types of CEL rules say. As kube-apiserver. */
+const rulesNeed: ReadonlySet<string> = new Set(['NotSupported', 'Required', 'TooLong', 'TooMany', 'TypeInvalid']);
+const rulesNotChecked = invalidField(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
+
+/** The schema's CEL rules, for an object whose other `errors` are known. `old` is undefined for a new object. */
+export function validateRules(
+  request: ObjectRequest,
+  objects: { readonly object: KubeObject; readonly old: KubeObject | undefined },
+  errors: readonly FieldError[],
+): readonly FieldError[] {
+  const { schema } = request.resolved.version;
+  if (schema?.validateRules === undefined || errors.some(({ type }) => rulesNeed.has(type))) {
+    return errors;
+  }
+  const outcome = schema.validateRules(objects.object, objects.old);
+  request.warnings.push(...outcome.warnings);
+  return [...errors, ...outcome.errors];
 }
 
 /** Objects go only into namespaces that exist and are not on their way out. */

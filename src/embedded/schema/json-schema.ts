@@ -3,6 +3,8 @@
  * Source: apiextensions.k8s.io/v1 JSONSchemaProps; names verbatim.
  */
 
+import type { ValidationRule } from './cel/compile-rules.ts';
+
 export type SchemaType = 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
 
 export interface JsonSchema {
@@ -44,6 +46,6 @@ export interface JsonSchema {
   /** Read by kubectl's client-side three-way merge of built-in kinds. */
   readonly 'x-kubernetes-patch-strategy'?: string;
   readonly 'x-kubernetes-patch-merge-key'?: string;
-  /** CEL rules: reported as not enforced. */
-  readonly 'x-kubernetes-validations'?: readonly object[];
+  /** CEL rules. */
+  readonly 'x-kubernetes-validations'?: readonly ValidationRule[];
 }

@@ -1,5 +1,6 @@
 /** Turns a schema into nodes that the walkers read without looking anything up twice. */
 import { DecodeError } from '../../base/errors.ts';
+import type { ValidationRule } from './cel/compile-rules.ts';
 import type { JsonSchema, SchemaType } from './json-schema.ts';
 import { objectMetaSchema } from './object-meta.ts';
 
@@ -28,17 +29,13 @@ export interface SchemaNode {
   readonly not: SchemaNode | undefined;
   /** Does any node here or below have a default? Lets the defaulter skip whole branches. */
   readonly hasDefaults: boolean;
-}
-
-export interface CompiledNodes {
-  readonly root: SchemaNode;
-  /** Where the schema asks for what is not enforced: `spec.x: x-kubernetes-validations`. */
-  readonly notEnforced: readonly string[];
+  readonly rules: readonly ValidationRule[];
+  /** Does any node here or below have rules? */
+  readonly hasRules: boolean;
 }
 
 /** Throws DecodeError for a schema that is not structural or too large. */
-export function compileNodes(schema: JsonSchema): CompiledNodes {
-  const notEnforced: string[] = [];
+export function compileNodes(schema: JsonSchema): SchemaNode {
   let nodes = 0;
 
   const compile = (part: JsonSchema, path: string, depth: number, isRoot: boolean): SchemaNode => {
@@ -49,9 +46,7 @@ export function compileNodes(schema: JsonSchema): CompiledNodes {
     if (typeof part !== 'object' || part === null || Array.isArray(part)) {
       throw new DecodeError(`schema at ${path === '' ? 'its root' : path} is not an object`);
     }
-    if (part['x-kubernetes-validations'] !== undefined) {
-      notEnforced.push(`${path === '' ? '(root)' : path}: x-kubernetes-validations`);
-    }
+    const rules = compileRuleList(part['x-kubernetes-validations'], path);
     const embedded = isRoot || part['x-kubernetes-embedded-resource'] === true;
     const child = (schema: JsonSchema, name: string): SchemaNode =>
       compile(schema, path === '' ? name : `${path}.${name}`, depth + 1, false);
@@ -66,6 +61,7 @@ export function compileNodes(schema: JsonSchema): CompiledNodes {
     const items = part.items === undefined ? undefined : compile(part.items, `${path}[]`, depth + 1, false);
     const branches = (list: readonly JsonSchema[] | undefined): SchemaNode[] =>
       (list ?? []).map((branch) => compile(branch, path, depth + 1, false));
+    const allOf = branches(part.allOf);
     const below = [
       ...properties.values(),
       ...(typeof additional === 'object' ? [additional] : []),
@@ -83,15 +79,35 @@ export function compileNodes(schema: JsonSchema): CompiledNodes {
       intOrString: part['x-kubernetes-int-or-string'] === true,
       preserve: part['x-kubernetes-preserve-unknown-fields'] === true,
       embedded,
-      allOf: branches(part.allOf),
+      allOf,
       anyOf: part['x-kubernetes-int-or-string'] === true ? [] : branches(part.anyOf),
       oneOf: branches(part.oneOf),
       not: part.not === undefined ? undefined : compile(part.not, path, depth + 1, false),
       hasDefaults: part.default !== undefined || below.some((node) => node.hasDefaults),
+      rules,
+      hasRules: rules.length > 0 || [...below, ...allOf].some((node) => node.hasRules),
     };
   };
 
-  return { root: compile(schema, '', 0, true), notEnforced };
+  return compile(schema, '', 0, true);
+}
+
+const textFields = ['message', 'messageExpression', 'reason', 'fieldPath'] as const;
+
+function compileRuleList(given: unknown, path: string): readonly ValidationRule[] {
+  if (given === undefined) {
+    return [];
+  }
+  const rules: readonly unknown[] = Array.isArray(given) ? given : [undefined];
+  for (const rule of rules) {
+    const members = (typeof rule === 'object' && rule !== null ? rule : {}) as Record<string, unknown>;
+    const isText = (name: string): boolean => typeof members[name] === 'string';
+    if (!isText('rule') || !textFields.every((name) => members[name] === undefined || isText(name))) {
+      const place = path === '' ? 'the root' : path;
+      throw new DecodeError(`x-kubernetes-validations at ${place} must be a list of objects with a text named rule`);
+    }
+  }
+  return rules as readonly ValidationRule[];
 }
 
 /** An object's own apiVersion, kind and metadata are always known, whatever the schema says about them. */

@@ -278,9 +278,13 @@ test('a schema that is no schema does not compile', () => {
   bad(deep);
 });
 
-test('CEL rules are reported as not enforced', () => {
-  const schema = compileStructuralSchema(
-    spec({ a: { type: 'string', 'x-kubernetes-validations': [{ rule: 'true' }] } }),
-  );
-  assert.deepEqual(schema.notEnforced, ['spec.a: x-kubernetes-validations']);
+test('a schema with CEL rules, and only one, asks them', () => {
+  const rule = { rule: "self != 'b'" };
+  const schema = compileStructuralSchema(spec({ a: { type: 'string', 'x-kubernetes-validations': [rule] } }));
+  assert.deepEqual(schema.validate({ spec: { a: 'b' } }), []);
+  const outcome = schema.validateRules?.({ spec: { a: 'b' } }, undefined);
+  assert.deepEqual(outcome?.errors.map(formatFieldError), [
+    'spec.a: Invalid value: "string": failed rule: self != \'b\'',
+  ]);
+  assert.equal(compileStructuralSchema(spec({ a: { type: 'string' } })).validateRules, undefined);
 });

@@ -3,6 +3,9 @@
  * kind; nothing in it changes after compilation.
  */
 import type { FieldError } from '../../apimachinery/field-error.ts';
+import { checkRules } from './cel/check-rules.ts';
+import { validateRules } from './cel/validate-rules.ts';
+import type { RuleOutcome } from './cel/validate-rules.ts';
 import { applyDefaults } from './defaulting.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { prune } from './pruning.ts';
@@ -18,16 +21,21 @@ export interface CompiledSchema {
   prune(object: unknown): string[];
   /** All faults, at most 100; paths and texts as kube-apiserver gives them for a custom resource. */
   validate(object: unknown): FieldError[];
-  /** Where the schema asks for something that is not enforced (CEL rules), for a warning to the schema's author. */
-  readonly notEnforced: readonly string[];
+  /** Asks the CEL rules about an object that `validate` finds nothing wrong with; `old` is undefined for a new one. Absent without rules. */
+  readonly validateRules?: (object: unknown, old: unknown) => RuleOutcome;
+  /** What is wrong with the rules themselves; `path` is where the schema is. Absent without rules. */
+  readonly checkRules?: (path: string) => FieldError[];
 }
 
 /** Throws DecodeError for a schema that is malformed or too large. */
 export function compileStructuralSchema(openAPIV3Schema: JsonSchema): CompiledSchema {
-  const { root, notEnforced } = compileNodes(openAPIV3Schema);
+  const root = compileNodes(openAPIV3Schema);
   return {
     root,
-    notEnforced,
+    ...(root.hasRules && {
+      validateRules: (object, old) => validateRules(root, object, old),
+      checkRules: (path) => checkRules(root, path),
+    }),
     applyDefaults(object) {
       applyDefaults(root, object);
     },

@@ -6,11 +6,20 @@ import type { JsonSchema } from '../json-schema.ts';
 import { compileStructuralSchema, type CompiledSchema } from '../structural-schema.ts';
 import { customResourceDefinitionSchema } from './custom-resource-definition.ts';
 import { eventSchema, newEventSchema } from './event.ts';
+import { endpointSliceSchema, endpointsSchema, serviceSchema } from './network.ts';
 import { nodeSchema } from './node.ts';
 import { configMapSchema, leaseSchema, namespaceSchema, secretSchema, serviceAccountSchema } from './plain.ts';
 import { podSchema } from './pod.ts';
 import { createQuantityWriter } from './quantity-numbers.ts';
 import { clusterRoleBindingSchema, clusterRoleSchema, roleBindingSchema, roleSchema } from './rbac.ts';
+import {
+  limitRangeSchema,
+  persistentVolumeClaimSchema,
+  persistentVolumeSchema,
+  resourceQuotaSchema,
+  storageClassSchema,
+} from './storage.ts';
+import { controllerRevisionSchema, podDisruptionBudgetSchema, priorityClassSchema } from './workload.ts';
 
 const schemas: Readonly<Record<string, JsonSchema>> = {
   '/v1 ConfigMap': configMapSchema,
@@ -22,6 +31,17 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
   '/v1 ServiceAccount': serviceAccountSchema,
   'events.k8s.io/v1 Event': newEventSchema,
   'coordination.k8s.io/v1 Lease': leaseSchema,
+  '/v1 PersistentVolume': persistentVolumeSchema,
+  '/v1 PersistentVolumeClaim': persistentVolumeClaimSchema,
+  '/v1 ResourceQuota': resourceQuotaSchema,
+  '/v1 LimitRange': limitRangeSchema,
+  '/v1 Service': serviceSchema,
+  '/v1 Endpoints': endpointsSchema,
+  'discovery.k8s.io/v1 EndpointSlice': endpointSliceSchema,
+  'storage.k8s.io/v1 StorageClass': storageClassSchema,
+  'scheduling.k8s.io/v1 PriorityClass': priorityClassSchema,
+  'apps/v1 ControllerRevision': controllerRevisionSchema,
+  'policy/v1 PodDisruptionBudget': podDisruptionBudgetSchema,
   'rbac.authorization.k8s.io/v1 Role': roleSchema,
   'rbac.authorization.k8s.io/v1 ClusterRole': clusterRoleSchema,
   'rbac.authorization.k8s.io/v1 RoleBinding': roleBindingSchema,

@@ -17,6 +17,11 @@ const nodeTerm = object('Conditions that must all hold.', {
   matchFields: list('On fields.', nodeRequirement),
 });
 
+/** core/v1 NodeSelector. */
+export const nodeSelector = object('Only so.', { nodeSelectorTerms: list('One of these must hold.', nodeTerm) }, [
+  'nodeSelectorTerms',
+]);
+
 const podTerm = object(
   'Pods, and what counts as being together with them.',
   {
@@ -48,11 +53,7 @@ export const affinity = object('Nodes and Pods to be near to or away from.', {
       'Better so.',
       object('A wish.', { weight: integer('How strong, 1 to 100.'), preference: nodeTerm }, ['weight', 'preference']),
     ),
-    requiredDuringSchedulingIgnoredDuringExecution: object(
-      'Only so.',
-      { nodeSelectorTerms: list('One of these must hold.', nodeTerm) },
-      ['nodeSelectorTerms'],
-    ),
+    requiredDuringSchedulingIgnoredDuringExecution: nodeSelector,
   }),
   podAffinity: podAffinity('Together with which Pods.'),
   podAntiAffinity: podAffinity('Away from which Pods.'),
