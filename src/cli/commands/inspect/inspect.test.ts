@@ -149,7 +149,10 @@ test('--watch ends when the VM is gone', async () => {
 test('options and names are completed', async () => {
   const complete = async (...words: string[]): Promise<string[]> =>
     (await vmlet(['__complete', ...words], { environment: { KUBECONFIG: kubeconfig } })).out.trim().split('\n');
-  assert.deepEqual(await complete('inspect', '-n', namespace, ''), ['web']);
+  assert.deepEqual(await complete('inspect', '-n', namespace, ''), ['vm', 'net', 'web']);
+  assert.deepEqual(await complete('inspect', 'net', '-n', namespace, ''), ['web']);
+  assert.deepEqual(await complete('inspect', 'web', '-n', namespace, ''), []);
+  assert.deepEqual(await complete('trace', 'v'), ['vm']);
   assert.deepEqual(await complete('inspect', '-o', ''), ['json', 'yaml']);
   assert.ok((await complete('inspect', '--')).includes('--watch'));
   assert.deepEqual(await complete('insp'), ['inspect']);

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { podType, type Pod } from '../../../apimachinery/core.ts';
-import { isNotFound, isStatusReason } from '../../../apimachinery/status.ts';
+import { isStatusReason } from '../../../apimachinery/status.ts';
 import { VmletError } from '../../../base/errors.ts';
 import { expectMachine, type Expected } from '../../../vm/inspection/expected.ts';
 import { formatInspection } from '../../../vm/inspection/format.ts';
@@ -9,37 +8,26 @@ import { findDrift, layOut } from '../../../vm/inspection/page.ts';
 import { vmiType } from '../../../vm/kinds/virtualmachineinstance/resource.ts';
 import { createdByLabel } from '../../../vm/launcher/names.ts';
 import type { Invocation } from '../../command.ts';
-import { errorText } from '../../output/error-text.ts';
 import { openSession, type ApiSession } from '../../session.ts';
+import { readSubject } from '../../subject.ts';
 import { subresourcePath } from '../../subresource.ts';
-
-const intervalMs = 1000;
-/** ECMA-48: to the first line and column; erase from there to the end. */
-const clearScreen = '\u001b[H\u001b[J';
+import { clearScreen, watchOrOnce } from './watch.ts';
 
 interface Look {
   readonly inspection: Inspection;
   readonly expected: Expected | undefined;
 }
 
-/** Ends with 0 after one look. A watch ends by Ctrl-C, or when the VM is gone; what fails in between is told and tried again. */
 export async function run(invocation: Invocation): Promise<number> {
-  const { io, options } = invocation;
+  const { subject, name } = readSubject(invocation.arguments, ['vm', 'net']);
   const session = await openSession(invocation);
-  const name = invocation.arguments[0] ?? '';
-  const print = await printer(invocation);
-  io.out(print(await look(session, name)));
-  while (options['watch'] === true) {
-    await sleep(intervalMs, undefined, { signal: io.signal });
-    try {
-      io.out(print(await look(session, name)));
-    } catch (error) {
-      if (isNotFound(error) || io.signal.aborted) {
-        throw error;
-      }
-      io.err(`vmlet: ${errorText(error)}\n`);
-    }
+  if (subject === 'net') {
+    const { inspectNetwork } = await import('./network.ts');
+    return inspectNetwork(invocation, session, name);
   }
+  const print = await printer(invocation);
+  const deep = invocation.options['deep'] === true;
+  await watchOrOnce(invocation, async () => print(await look(session, name, { deep })));
   return 0;
 }
 
@@ -62,10 +50,11 @@ function document({ inspection, expected }: Look): object {
   return { ...inspection, drift: findDrift(layOut(inspection, expected)) };
 }
 
-async function look(session: ApiSession, name: string): Promise<Look> {
+async function look(session: ApiSession, name: string, { deep }: { readonly deep: boolean }): Promise<Look> {
   const { namespace, client } = session;
+  const path = subresourcePath(session, 'virtualmachineinstances', name, 'inspect');
   const [answer, vmi] = await Promise.all([
-    session.request('GET', subresourcePath(session, 'virtualmachineinstances', name, 'inspect')),
+    session.request('GET', deep ? `${path}?deep=true` : path),
     client.get(vmiType, { namespace, name }),
   ]);
   if (!isInspection(answer)) {
