@@ -33,7 +33,12 @@ export function connectClient(directory: string, port: number): CrashClient {
   const agent = new Agent({ keepAlive: true, ca: read('ca.crt'), cert: read('client.crt'), key: read('client.key') });
   const open = (method: string, path: string, bytes: string | undefined): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
+      // The length is said, as Node sends a DELETE's body without one.
+      const headers = {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(bytes ?? ''),
+        Accept: 'application/json',
+      };
       const outgoing = request({ host: '127.0.0.1', port, method, path, agent, headers }, resolve);
       outgoing.on('error', reject);
       outgoing.end(bytes);

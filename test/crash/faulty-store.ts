@@ -38,7 +38,11 @@ export function withFault(store: Store, fault: string): Store {
           write(key, noting, expected).catch(reject);
           return promise;
         };
-      return proxy({ create: early(store.create), update: early(store.update), delete: early(store.delete) });
+      return proxy({
+        create: (key, encode) => early(store.create)(key, encode, 0),
+        update: early(store.update),
+        delete: early(store.delete),
+      });
     }
     case 'stale-read': {
       const seen = new Map<string, { entry: StoredEntry | undefined; atMs: number }>();

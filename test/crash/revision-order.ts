@@ -21,8 +21,11 @@ export function checkEpoch(epoch: Epoch): string[] {
     const operations = epoch.operations.filter((operation) => operation.key === key);
     const verdict = checkKey(operations, epoch.before.get(key), epoch.after.get(key));
     if (verdict !== 'linearizable') {
+      const [first, last] = [epoch.before.get(key), epoch.after.get(key)];
+      const told = operations.map((operation) => JSON.stringify(operation)).join('\n    ');
       wrong(
-        `the history of ${key} is ${verdict === 'broken' ? 'not linearizable' : 'too long to decide'} (${operations.length} operations)`,
+        `the history of ${key} is ${verdict === 'broken' ? 'not linearizable' : 'too long to decide'}: from ` +
+          `${JSON.stringify(first)} to ${JSON.stringify(last)}\n    ${told}`,
       );
     }
   }

@@ -39,7 +39,7 @@ const workers = 5;
 const watchers = 2;
 const keys = ['a', 'b', 'c'] as const;
 const fence = 'fence';
-const lifeMs = { least: 10, most: 70 } as const;
+const lifeMs = { least: 10, most: 100 } as const;
 const fenceTimeoutMs = 20_000;
 
 /** Does trials until one has a problem. Throws for a server that does not come back. */

@@ -10,10 +10,12 @@ import type { KubeObject, ObjectMeta } from '../../apimachinery/object.ts';
 import { conflict, notFound, success } from '../../apimachinery/status.ts';
 import type { Status } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
+import type { StoredEntry } from '../store/store.ts';
 import { runAdmission } from './admit.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
+import { durableEntry, newestEntry } from './newest-entry.ts';
 import { encodeStored, parseStored, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { listObjects } from './read-verbs.ts';
@@ -39,8 +41,12 @@ export async function deleteObject(
 ): Promise<DeleteOutcome> {
   const { definition } = request.resolved;
   const key = objectStorageKey(definition, request.namespace, name);
+  let newest = newestEntry(context, key);
   for (let attempt = 1; ; attempt += 1) {
-    const entry = context.store.latest(key);
+    if (!newest.durable && refusesDelete(request, newest.entry, options)) {
+      newest = await durableEntry(context, key);
+    }
+    const { entry } = newest;
     if (entry === undefined) {
       throw notFound(definition, name);
     }
@@ -59,11 +65,16 @@ export async function deleteObject(
       const written = gone
         ? await context.store.delete(key, encode, entry.revision)
         : await writeIfChanged(context, key, { object, old, revision: entry.revision });
+      if (written === undefined && !newest.durable) {
+        newest = await durableEntry(context, key);
+        continue;
+      }
       return { gone, view: viewStored(request.resolved, written?.value ?? entry.value) };
     } catch (error) {
       if ((!isStoreError(error, 'Modified') && !isStoreError(error, 'Missing')) || attempt >= limits.updateRetries) {
         throw error;
       }
+      newest = newestEntry(context, key);
     }
   }
 }
@@ -115,6 +126,18 @@ async function writeIfChanged(
 
 function isNotFoundStatus(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === 'NotFound';
+}
+
+function refusesDelete(request: ObjectRequest, entry: StoredEntry | undefined, options: DeleteRequestOptions): boolean {
+  if (entry === undefined) {
+    return true;
+  }
+  try {
+    checkPreconditions(request, parseStored(entry.value), options);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function checkPreconditions(request: ObjectRequest, object: KubeObject, options: DeleteRequestOptions): void {

@@ -3,14 +3,23 @@ import { formatTime } from '../../apimachinery/time.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { invalidField } from '../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
-import { badRequest, conflict, notFound } from '../../apimachinery/status.ts';
+import { badRequest, conflict, notFound, StatusError } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
 import type { StoredEntry } from '../store/store.ts';
-import { applySchema, asObject, refuseInvalid, requireObjectSize, runAdmission, validateRules, validateSchema } from './admit.ts';
+import {
+  applySchema,
+  asObject,
+  refuseInvalid,
+  requireObjectSize,
+  runAdmission,
+  validateRules,
+  validateSchema,
+} from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import { limits } from './limits.ts';
 import { carryMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { durableEntry, newestEntry } from './newest-entry.ts';
 import { prepareStored, readStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
@@ -45,15 +54,28 @@ export async function changeObject(
 ): Promise<ObjectView> {
   const { definition } = request.resolved;
   const key = objectStorageKey(definition, request.namespace, name);
+  let newest = newestEntry(context, key);
   for (let attempt = 1; ; attempt += 1) {
-    const entry = context.store.latest(key);
+    if (newest.entry === undefined && !newest.durable) {
+      newest = await durableEntry(context, key);
+    }
+    const { entry, durable } = newest;
     if (entry === undefined) {
       throw notFound(definition, name);
     }
-    const attempted = await changeOnce(context, request, { name, entry, options, change });
-    if (attempted !== undefined) {
-      return attempted;
+    try {
+      const attempted = await changeOnce(context, request, { name, entry, durable, options, change });
+      if (attempted !== undefined) {
+        return attempted;
+      }
+    } catch (error) {
+      if (durable || !(error instanceof StatusError)) {
+        throw error;
+      }
+      newest = await durableEntry(context, key);
+      continue;
     }
+    newest = newestEntry(context, key);
     if (attempt >= limits.updateRetries) {
       throw conflict(definition, name);
     }
@@ -64,7 +86,7 @@ export async function changeObject(
 async function changeOnce(
   context: ApiContext,
   request: ObjectRequest,
-  work: { name: string; entry: StoredEntry; options: UpdateOptions; change: Change },
+  work: { name: string; entry: StoredEntry; durable: boolean; options: UpdateOptions; change: Change },
 ): Promise<ObjectView | undefined> {
   const { definition, version } = request.resolved;
   const { strategy } = definition;
@@ -83,7 +105,6 @@ async function changeOnce(
   const named = wantedRevision !== undefined && wantedRevision !== '' && wantedRevision !== '0';
   const conditional = named && !(options.relative === true && wantedRevision === old.metadata.resourceVersion);
   if (conditional && wantedRevision !== String(entry.revision)) {
-    await staleUntilDurable(context, entry);
     throw conflict(definition, name);
   }
   if (!conditional && options.relative !== true && strategy.allowUnconditionalUpdate === false) {
@@ -118,6 +139,12 @@ async function changeOnce(
   ];
   refuseInvalid(request, name, validateRules(request, { object: admitted, old }, errors));
   if (isDeepStrictEqual(admitted, old)) {
+    if (!work.durable) {
+      await context.store.settled(entry.key);
+      if (context.store.get(entry.key)?.revision !== entry.revision) {
+        return undefined;
+      }
+    }
     return viewStored(request.resolved, entry.value);
   }
   const { byteLength, encode } = prepareStored(toStored(definition, version, admitted));
@@ -150,11 +177,6 @@ function recordChange(request: ObjectRequest, old: KubeObject, next: KubeObject,
   const manager = managerName(options.fieldManager, request.userAgent);
   const recordedAs = options.recordedAs ?? subresource ?? '';
   trackUpdate(trackedKind(request.resolved), old, next, { manager, subresource: recordedAs, now: formatTime() });
-}
-
-/** A refusal must rest on durable state; see the store's engine. */
-async function staleUntilDurable(context: ApiContext, entry: StoredEntry): Promise<void> {
-  await context.store.settled(entry.key);
 }
 
 /** Which parts of the client's object count: all but status on the resource itself, status alone on `status`, all on others. */
