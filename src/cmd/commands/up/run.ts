@@ -7,6 +7,7 @@ import { createLogger } from '../../../base/logger.ts';
 import type { Fd } from '../../../linux/fd/fd.ts';
 import { tryLock } from '../../../linux/lock/lock.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
+import { boundLogFile } from '../../log-rotation.ts';
 import { readPidFile, removePidFile, writePidFile } from '../../pid-file.ts';
 import { ensurePrivateDirectory } from '../../private-directory.ts';
 import { requireRoot } from '../../require-root.ts';
@@ -15,6 +16,7 @@ import { logFileName, pidFileName, standaloneSettings, type StandaloneSettings }
 const executable = fileURLToPath(new URL('../../../../bin/vmlet', import.meta.url));
 const readyLine = 'vmlet is ready';
 const detachTimeoutMs = 120_000;
+const logBytesMax = 64 * 1024 * 1024;
 
 export async function run(invocation: Invocation): Promise<number> {
   const { io, options } = invocation;
@@ -53,10 +55,9 @@ function takeLock(directory: string, pidFile: string): Fd {
 
 async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
   const { startStandalone } = await import('../../standalone/standalone.ts');
-  const logger = createLogger({
-    level: settings.logLevel,
-    destinationFd: process.stderr.isTTY ? logFile(settings) : 2,
-  });
+  const fd = process.stderr.isTTY ? logFile(settings) : 2;
+  const logger = createLogger({ level: settings.logLevel, destinationFd: fd });
+  using _bound = boundLogFile({ path: logPath(settings), fd, bytesMax: logBytesMax, logger });
   const standalone = await startStandalone({
     settings,
     logger,
@@ -84,7 +85,7 @@ async function serve(io: Io, settings: StandaloneSettings): Promise<number> {
 /** Starts the same command in a session of its own and shows its output until the API answers. */
 async function detach(io: Io, settings: StandaloneSettings): Promise<number> {
   const words = process.argv.slice(2).filter((word) => word !== '--detach');
-  const log = `${settings.stateDir}/${logFileName}`;
+  const log = logPath(settings);
   const output = openSync(log, 'a', 0o600);
   const from = existsSync(log) ? readFileSync(log).length : 0;
   const child = spawn(executable, words, { stdio: ['ignore', output, output], detached: true });
@@ -116,5 +117,9 @@ async function detach(io: Io, settings: StandaloneSettings): Promise<number> {
 }
 
 function logFile(settings: StandaloneSettings): number {
-  return openSync(`${settings.stateDir}/${logFileName}`, 'a', 0o600);
+  return openSync(logPath(settings), 'a', 0o600);
+}
+
+function logPath(settings: StandaloneSettings): string {
+  return `${settings.stateDir}/${logFileName}`;
 }
