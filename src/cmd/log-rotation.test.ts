@@ -30,3 +30,18 @@ test('what is no regular file is left alone', async () => {
     closeSync(fd);
   }
 });
+
+test("a descriptor of another file than ours, such as a user's redirection, is left alone", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'log-rotation-'));
+  const [ours, theirs] = [join(directory, 'vmlet.log'), join(directory, 'theirs.log')];
+  const fd = openSync(theirs, 'a', 0o600);
+  t.after(() => {
+    closeSync(fd);
+    rmSync(directory, { recursive: true });
+  });
+  writeSync(fd, 'their words\n');
+  assert.equal(await rotateWhenLarge({ path: ours, fd, bytesMax: 1 }), false);
+  closeSync(openSync(ours, 'a'));
+  assert.equal(await rotateWhenLarge({ path: ours, fd, bytesMax: 1 }), false);
+  assert.equal(readFileSync(theirs, 'utf8'), 'their words\n');
+});

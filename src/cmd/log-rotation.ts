@@ -3,7 +3,7 @@
  * is cut to nothing. Lines that are written between the two are lost, which a rename would avoid; but the descriptor was
  * opened by who started us and would go on writing to the renamed file.
  */
-import { constants, ftruncateSync, fstatSync, type Stats } from 'node:fs';
+import { constants, ftruncateSync, fstatSync, statSync } from 'node:fs';
 import { copyFile, rename } from 'node:fs/promises';
 import { errorMessage } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -25,15 +25,19 @@ export function boundLogFile(options: {
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** True when it was too large and is empty now. */
+/** True when it was too large and is empty now. A file that `path` does not name is somebody else's and left alone. */
 export async function rotateWhenLarge(options: {
   readonly path: string;
   readonly fd: number;
   readonly bytesMax: number;
 }): Promise<boolean> {
   const { path, fd, bytesMax } = options;
-  const stats: Stats = fstatSync(fd);
+  const stats = fstatSync(fd);
   if (!stats.isFile() || stats.size <= bytesMax) {
+    return false;
+  }
+  const named = statSync(path, { throwIfNoEntry: false });
+  if (named === undefined || named.ino !== stats.ino || named.dev !== stats.dev) {
     return false;
   }
   await copyFile(path, `${path}.new`, constants.COPYFILE_FICLONE);
