@@ -12,7 +12,7 @@ import type { VmiAgent } from './vmi-agent.ts';
 export function createNodeSubresources(
   context: AgentContext,
   agent: VmiAgent,
-  parts: Pick<NodeSubresources, 'explain'> & { readonly traces: Pick<TraceRecorder, 'find'> },
+  parts: Pick<NodeSubresources, 'explain' | 'audit'> & { readonly traces: Pick<TraceRecorder, 'find'> },
 ): NodeSubresources {
   return {
     // libvirt's event wakes the agent, which then writes the Paused condition.
@@ -32,6 +32,7 @@ export function createNodeSubresources(
     },
     inspect: (vmi: VirtualMachineInstance, options) => inspectMachine(context, agent.machine(vmi), vmi, options),
     inspectNetwork: (vmi) => observePath(agent.machine(vmi), vmi),
+    audit: (options) => parts.audit(options),
     explain: (namespace, manifest) => parts.explain(namespace, manifest),
     trace: async (vmi) => parts.traces.find(vmi.metadata.uid ?? ''),
   };

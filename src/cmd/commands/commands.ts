@@ -1,5 +1,6 @@
 /** Commands that run on the host itself: they start, stop and show vmlet. */
 import type { CommandSpec } from '../../cli/command.ts';
+import { auditCommand } from './audit/command.ts';
 import { backupCommand } from './backup/command.ts';
 import { demoCommand } from './demo/command.ts';
 import { doctorCommand } from './doctor/command.ts';
@@ -14,6 +15,7 @@ export const hostCommands: readonly CommandSpec[] = [
   downCommand,
   installCommand,
   doctorCommand,
+  auditCommand,
   backupCommand,
   restoreCommand,
   storeCommand,

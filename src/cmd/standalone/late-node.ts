@@ -29,6 +29,7 @@ export function createLateNode(version: string): LateNode {
     inspectNetwork: (vmi) => bound().node.inspectNetwork(vmi),
     trace: (vmi) => bound().node.trace(vmi),
     explain: (namespace, manifest) => bound().node.explain(namespace, manifest),
+    audit: (options) => bound().node.audit(options),
   };
   return {
     group: createSubresourceGroup({

@@ -54,6 +54,7 @@ import { decideAcceleration } from './emulation.ts';
 import type { LauncherSettings } from '../../vm/launcher/launcher-pod.ts';
 import { podExplainer } from './pod-explainer.ts';
 import { createLateNode } from './late-node.ts';
+import { createNodeAudit } from './node-audit.ts';
 import { machinesOfPods, reportPodNetworkDrift, takenNics } from './pod-network-parts.ts';
 import type { StandaloneSettings } from './settings.ts';
 import { startTraces } from './traces.ts';
@@ -281,7 +282,14 @@ export async function startStandalone(options: {
       podNetwork: { bridge: settings.bridge, cidr: network.cidr },
     }),
   });
-  lateNode.bind({ client, node: createNodeSubresources(context, agent, { ...explainer, traces }) });
+  const audit = createNodeAudit({
+    instance: { name: settings.bridge, stateDir: settings.stateDir, runDir: settings.runDir },
+    nodeName,
+    client,
+    network,
+    agent,
+  });
+  lateNode.bind({ client, node: createNodeSubresources(context, agent, { ...explainer, audit, traces }) });
   await agent.ready;
   const adopted = (await listSandboxes(sandbox)).length;
 

@@ -36,6 +36,7 @@ function createWorld(options: { console?: () => Duplex } = {}): World {
     inspectNetwork: async () => ({ hops: [] }),
     trace: async (vmi) => (vmi.metadata.labels?.['untraced'] === undefined ? { marks: [] } : undefined),
     explain: async (namespace, manifest) => ({ namespace, kind: manifest['kind'] }),
+    audit: async ({ repair }) => ({ findings: [], repair }),
   };
   return { client, calls, group: createSubresourceGroup({ client, node, version: '1.2.3' }) };
 }
@@ -305,4 +306,26 @@ test('explain-vm is of a namespace and takes a manifest', async () => {
     await assert.rejects(ask('PUT', bad), /must be a VirtualMachine/);
   }
   await assert.rejects(ask('GET', manifest), /not supported|Not Supported|not allowed/i);
+});
+
+test('audit is of the node; repairing wants a PUT that says so', async () => {
+  const { group } = createWorld();
+  const ask = (method: string, body: unknown, namespace?: string) =>
+    group.handle({
+      method,
+      version: 'v1',
+      namespace,
+      resource: 'audit',
+      name: undefined,
+      subresource: undefined,
+      query: new URLSearchParams(),
+      body,
+    });
+  assert.deepEqual((await ask('GET', undefined)).body, { findings: [], repair: false });
+  assert.deepEqual((await ask('PUT', { repair: true })).body, { findings: [], repair: true });
+  for (const bad of [undefined, {}, { repair: 'yes' }]) {
+    await assert.rejects(ask('PUT', bad), /repair/);
+  }
+  await assert.rejects(ask('POST', { repair: true }), /not supported|not allowed/i);
+  await assert.rejects(ask('GET', undefined, 'default'), { code: 'NotFound' });
 });

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { methodNotSupported, notFound, unknownPath } from '../../apimachinery/status.ts';
+import { audit } from './audit/audit.ts';
 import { console } from './console/console.ts';
 import { explain } from './explain/explain.ts';
 import { inspect } from './inspect/inspect.ts';
@@ -14,6 +15,7 @@ import { restart } from './restart/restart.ts';
 import { start } from './start/start.ts';
 import { stop } from './stop/stop.ts';
 import type {
+  ClusterResource,
   NamespaceResource,
   Subresource,
   SubresourceContext,
@@ -39,6 +41,7 @@ const subresources: readonly Subresource[] = [
   trace,
 ];
 const namespaceResources: readonly NamespaceResource[] = [explain];
+const clusterResources: readonly ClusterResource[] = [audit];
 
 export interface GroupRequest {
   readonly method: string;
@@ -74,6 +77,7 @@ export function createSubresourceGroup(context: SubresourceContext): Subresource
     resources: [
       ...subresources.map(discover),
       ...namespaceResources.map(({ name }) => ({ ...nonNamespaced, name, namespaced: true, verbs: ['update'] })),
+      ...clusterResources.map(({ name }) => ({ ...nonNamespaced, name, verbs: ['get', 'update'] })),
       { ...nonNamespaced, name: 'version' },
       { ...nonNamespaced, name: 'healthz' },
     ],
@@ -106,6 +110,14 @@ async function handle(context: SubresourceContext, request: GroupRequest): Promi
     if (request.resource === 'healthz') {
       return { code: 200, body: { apiserver: { connectivity: 'ok' } } };
     }
+  }
+  const ofNode = clusterResources.find(({ name }) => name === request.resource);
+  if (ofNode !== undefined && request.namespace === undefined && request.name === undefined) {
+    const { body, method } = request;
+    if (!ofNode.methods.some((allowed) => allowed === method)) {
+      throw methodNotSupported({ group: subresourceGroupName, resource: ofNode.name }, method);
+    }
+    return ofNode.handle(context, { method, body });
   }
   const inNamespace = namespaceResources.find(({ name }) => name === request.resource);
   if (inNamespace !== undefined && request.namespace !== undefined && request.name === undefined) {

@@ -22,6 +22,8 @@ export interface NodeSubresources {
   trace(vmi: VirtualMachineInstance): Promise<object | undefined>;
   /** What a manifest would cause there; nothing is stored or changed. Throws StatusError for one that is refused. */
   explain(namespace: string, manifest: Readonly<Record<string, unknown>>): Promise<object>;
+  /** What this node holds that belongs to no VM, and what VMs lack; with `repair` mends what can be mended. */
+  audit(options: { readonly repair: boolean }): Promise<object>;
 }
 
 export interface SubresourceContext {
@@ -57,6 +59,16 @@ export interface NamespaceResource {
   readonly name: string;
   readonly method: 'PUT';
   handle(context: SubresourceContext, request: Omit<SubresourceRequest, 'name'>): Promise<SubresourceResponse>;
+}
+
+/** A path of no namespace: about the node. */
+export interface ClusterResource {
+  readonly name: string;
+  readonly methods: readonly ('GET' | 'PUT')[];
+  handle(
+    context: SubresourceContext,
+    request: { readonly method: string; readonly body: unknown },
+  ): Promise<SubresourceResponse>;
 }
 
 /** KubeVirt names the subject in the singular in its errors. */
