@@ -3,6 +3,7 @@ import type { KubeClient } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { FileWatcher } from '../linux/fanotify/watch-files.ts';
 import type { Reactor } from '../linux/reactor/reactor.ts';
+import type { SeccompProfile } from '../linux/seccomp/types.ts';
 import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
 import type { DnsSettings } from './network/dns-settings.ts';
 
@@ -28,6 +29,8 @@ export interface AgentContext {
   readonly emulationReason: string | undefined;
   /** Most processes and threads in a sandbox; undefined where the Pod's runtime decides alone. */
   readonly sandboxPidsMax: number | undefined;
+  /** What the Pod's runtime lets the sandbox call, for `inspect --deep`; undefined where another decides (a kubelet). */
+  readonly seccompProfile?: SeccompProfile;
   /** One step of a start, for the log and the waterfall. */
   readonly step: (vmi: VirtualMachineInstance, step: string) => void;
 }

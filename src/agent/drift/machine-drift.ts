@@ -24,6 +24,16 @@ export interface MachineDriftOptions {
   /** The newest that is known of them. */
   readonly current: () => { readonly vmi: VirtualMachineInstance; readonly pod: Pod };
   readonly target: DriftTarget<FacetName>;
+  /** Hears what was found and done, for who looks later. */
+  readonly onRecord?: (record: DriftRecord) => void;
+}
+
+/** One finding in words, as its Event has them. */
+export interface DriftRecord {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** Looks once at everything, then whenever something may have changed; until disposed. */
@@ -40,6 +50,7 @@ export function watchMachineDrift(options: MachineDriftOptions): Disposable {
       const event = describeFinding(finding);
       logger.warn({ reason: event.reason, facet: finding.plan.facet }, event.message);
       context.events.record({ object: vmi, ...event });
+      options.onRecord?.({ at: new Date().toISOString(), reason: event.reason, message: event.message });
     },
     onError: (error) => logger.debug({ error: errorMessage(error) }, 'could not look for drift'),
   });

@@ -1,5 +1,5 @@
 import { readStat } from '../../linux/process/process.ts';
-import { listDescendants } from '../facets/cgroup/observe.ts';
+import { listDescendants } from '../facets/cgroup/processes.ts';
 
 /** QEMU of the sandbox whose PID 1 is `initPid`; undefined while none runs. `comm` holds 15 bytes of a program's name. */
 export function findQemu(initPid: number): number | undefined {

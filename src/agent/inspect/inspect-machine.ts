@@ -3,21 +3,27 @@ import { findCgroupOfProcess, listCgroupPids, readCgroupValues } from '../../lin
 import { readLayout } from '../../linux/cgroup/layout.ts';
 import { readEffectiveDevices } from '../../linux/cgroup/devices/effective.ts';
 import { formatDeviceRule } from '../../linux/cgroup/values.ts';
-import { listThreads, readMemory, readNamespaceInodes, readStatus } from '../../linux/process/process.ts';
+import { readNamespaceInodes } from '../../linux/process/process.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
-import type { InspectedProcess, Inspection } from '../../vm/inspection/inspection.ts';
+import type { Inspection } from '../../vm/inspection/inspection.ts';
 import { VmletError } from '../../base/errors.ts';
 import type { AgentContext } from '../context.ts';
 import type { Machine } from '../machine/machine.ts';
 import { inspectVmNetwork } from '../facets/network/vm-network.ts';
+import { compareSeccomp } from './compare-seccomp.ts';
+import { findQemu } from './find-qemu.ts';
+import { inspectProcess } from './inspect-process.ts';
 import { readQemuLog } from './qemu-log.ts';
+import { readSandboxPressure } from './read-pressure.ts';
 
-const seccompModes = ['disabled', 'strict', 'filter'];
+/** The sandbox's pids limit allows more threads, but no more programs than these make sense to show. */
+const processesMax = 64;
 
 export async function inspectMachine(
   context: AgentContext,
   machine: Machine,
   vmi: VirtualMachineInstance,
+  options: { readonly deep?: boolean } = {},
 ): Promise<Inspection> {
   const { link } = machine;
   if (link === undefined) {
@@ -37,7 +43,9 @@ export async function inspectMachine(
     },
     pod: { uid: machine.podUid },
     namespaces: readNamespaceInodes(link.initPid) ?? {},
-    processes: (cgroup === undefined ? [] : listCgroupPids(cgroup)).flatMap((pid) => inspectProcess(pid) ?? []),
+    processes: (cgroup === undefined ? [] : listCgroupPids(cgroup))
+      .slice(0, processesMax)
+      .flatMap((pid) => inspectProcess(pid) ?? []),
     cgroup: {
       layout: layout.version,
       path: cgroup?.path ?? '',
@@ -47,6 +55,7 @@ export async function inspectMachine(
         ),
       ),
       devices: cgroup === undefined ? undefined : readEffectiveDevices(cgroup).rules?.map(formatDeviceRule),
+      ...(cgroup === undefined ? {} : { pressure: readSandboxPressure(cgroup) }),
     },
     network: inspectVmNetwork(link.netns),
     leases: (machine.servers?.leases() ?? []).map(
@@ -59,6 +68,10 @@ export async function inspectMachine(
       facet,
       steps: steps.map(({ what, why, report }) => ({ what, why, ...(report === undefined ? {} : { report }) })),
     })),
+    driftHistory: machine.driftRecords,
+    ...(options.deep === true
+      ? { seccomp: await compareSeccomp([findQemu(link.initPid), link.daemonPid], context.seccompProfile) }
+      : {}),
     logs: {
       serial: machine.console.scrollback().toString('latin1'),
       ...(qemuLog === undefined ? {} : { qemu: qemuLog }),
@@ -68,23 +81,4 @@ export async function inspectMachine(
 
 function formatValue(value: string | number | bigint | object): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function inspectProcess(pid: number): InspectedProcess | undefined {
-  const status = readStatus(pid);
-  if (status === undefined) {
-    return undefined;
-  }
-  const threads = listThreads(pid) ?? [];
-  return {
-    pid,
-    command: status.name,
-    uid: status.uids[0] ?? -1,
-    threads: threads.length,
-    threadList: threads.map(({ tid, comm }) => ({ tid, name: comm })),
-    anonymousKiB: Math.round((readMemory(pid)?.anonymousBytes ?? 0) / 1024),
-    seccomp: seccompModes[status.seccompMode] ?? String(status.seccompMode),
-    noNewPrivileges: status.noNewPrivileges,
-    capabilities: status.capabilitiesEffective.toString(16),
-  };
 }

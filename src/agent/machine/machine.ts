@@ -32,7 +32,7 @@ import type { FacetName } from '../facets/machine-spec.ts';
 import { emulatorPath } from '../facets/domain/emulator.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
-import { watchMachineDrift } from '../drift/machine-drift.ts';
+import { type DriftRecord, watchMachineDrift } from '../drift/machine-drift.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
 
@@ -40,6 +40,8 @@ import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.
 const startFacets: readonly FacetName[] = ['network', 'files', 'domain'];
 /** A look takes a millisecond; a host that is busy starting many guests makes it some hundred. */
 const lookPatienceMs = 2000;
+/** Kept for `inspect`; all of them are Events. */
+const driftRecordsMax = 20;
 
 export class Machine {
   readonly #context: AgentContext;
@@ -52,6 +54,7 @@ export class Machine {
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
   #drift: Disposable | undefined;
+  #driftRecords: readonly DriftRecord[] = [];
   #current: { readonly vmi: VirtualMachineInstance; readonly pod: Pod } | undefined;
   #unreachableSinceMs: number | undefined;
   #unreachableWhy = '';
@@ -177,6 +180,11 @@ export class Machine {
     return this.#current === undefined ? [] : this.plan(this.#current.vmi, this.#current.pod);
   }
 
+  /** What others changed of this VM and what was done, oldest first; the last ones. */
+  get driftRecords(): readonly DriftRecord[] {
+    return this.#driftRecords;
+  }
+
   /** Takes the steps that `plan` tells for these facets, and gives what was done. Steps that only report are not taken. */
   async repair(vmi: VirtualMachineInstance, pod: Pod, facets: readonly string[]): Promise<readonly FacetPlan[]> {
     const names = facetNames(facets);
@@ -212,6 +220,9 @@ export class Machine {
         link: this.#requireLink(),
         network,
         current,
+        onRecord: (record) => {
+          this.#driftRecords = [...this.#driftRecords, record].slice(-driftRecordsMax);
+        },
         target: {
           plan: (facets) => this.plan(current().vmi, current().pod, { facets }),
           repair: (facets) => this.repair(current().vmi, current().pod, facets),

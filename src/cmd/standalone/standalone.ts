@@ -34,6 +34,7 @@ import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
+import { launcherSeccomp } from '../../embedded/sandbox/launcher-seccomp.ts';
 import { listSandboxes, removeSandboxRemains } from '../../embedded/sandbox/sandbox.ts';
 import { prepareSandboxHost } from '../../embedded/sandbox/sandbox-host.ts';
 import { sandboxSettings } from '../../embedded/sandbox/settings.ts';
@@ -262,6 +263,7 @@ export async function startStandalone(options: {
     dns: readDnsSettings(),
     emulationReason: acceleration.emulationReason,
     sandboxPidsMax: podRuntimeDefaults.pidsLimit,
+    seccompProfile: launcherSeccomp(process.arch),
     step(vmi, step) {
       traces.step(vmi, step);
       logStep(vmi, step);

@@ -1,7 +1,7 @@
 /** An inspection as sections of rows: what is seen, and what it should be where that is known. Pure. */
 import { judgeDeviceRule, missingDevices } from './devices.ts';
 import type { Expected } from './expected.ts';
-import type { InspectedProcess, Inspection } from './inspection.ts';
+import type { InspectedProcess, InspectedThread, Inspection, PressureShares, SeccompComparison } from './inspection.ts';
 import { formatByteCount, formatMicros } from './units.ts';
 
 export interface Section {
@@ -33,6 +33,7 @@ export function layOut(inspection: Inspection, expected?: Expected): Section[] {
       title: `control group (${inspection.cgroup.layout}) ${inspection.cgroup.path}`,
       rows: cgroupRows(inspection.cgroup.values, expected),
     },
+    { title: 'pressure', rows: pressureRows(inspection.cgroup.pressure ?? {}) },
     { title: 'devices that may be opened', rows: deviceRows(inspection.cgroup.devices, expected) },
     { title: 'links', rows: linkRows(network.links, expected) },
     { title: 'addresses', rows: network.addresses.map(splitFirstWord) },
@@ -41,7 +42,12 @@ export function layOut(inspection: Inspection, expected?: Expected): Section[] {
     ...nftablesSections(network.nftables),
     { title: 'addresses taken by the guest', rows: plain(inspection.leases) },
     { title: 'disks', rows: diskRows(inspection.disks, expected) },
+    { title: 'system call filters', rows: (inspection.seccomp ?? []).flatMap(seccompRows) },
     { title: 'to be put back', rows: planRows(inspection.plan ?? []) },
+    {
+      title: 'changed by others before',
+      rows: (inspection.driftHistory ?? []).map(({ at, reason, message }) => row(`${at} ${reason}`, message)),
+    },
   ].filter(({ rows }) => rows.length > 0);
 }
 
@@ -72,19 +78,84 @@ function row(label: string, seen: string, be?: string): Row {
 }
 
 function processSection(process: InspectedProcess, expected: Expected | undefined): Section {
-  const threads = (process.threadList ?? []).map(({ tid, name }) => row(`thread ${tid}`, name));
+  const threads = (process.threadList ?? []).map((thread) => row(`thread ${thread.tid}`, threadText(thread)));
+  const title = `process ${process.pid} ${process.command}`;
+  if (process.kernelThread === true) {
+    return { title: `kernel thread ${process.pid} ${process.command}`, rows: threads };
+  }
+  const filters = process.seccompFilters;
   return {
-    title: `process ${process.pid} ${process.command}`,
+    title,
     rows: [
       row('user', String(process.uid), expected?.uid === undefined ? undefined : String(expected.uid)),
       row('seccomp', process.seccomp, 'filter'),
+      ...(filters === undefined ? [] : [row('seccomp filters', String(filters))]),
       row('no new privileges', process.noNewPrivileges ? 'yes' : 'no', 'yes'),
       row('capabilities', capabilities(process.capabilities), 'none'),
       row('anonymous memory', formatByteCount(process.anonymousKiB * 1024)),
+      ...memoryRows(process),
+      ...Object.entries(process.limits ?? {}).map(([name, limit]) => row(`limit ${name}`, limitText(name, limit))),
+      ...(process.devices ?? []).map(({ fd, device, of }) =>
+        row(`descriptor ${fd}`, `${device}${of === undefined ? '' : `, ${of}`}`),
+      ),
       row('threads', String(process.threads)),
       ...threads,
     ],
   };
+}
+
+/** `CPU 0/KVM, vCPU 0, last on CPU 1, may run on 0-3, SCHED_OTHER nice 0, 3.64 s`. */
+function threadText(thread: InspectedThread): string {
+  const { name, vcpu, lastCpu, affinity, policy, nice, priority, cpuMicros } = thread;
+  const order =
+    priority !== undefined && priority > 0 ? ` priority ${priority}` : nice === undefined ? '' : ` nice ${nice}`;
+  return [
+    name,
+    ...(vcpu === undefined ? [] : [`vCPU ${vcpu}`]),
+    ...(lastCpu === undefined ? [] : [`last on CPU ${lastCpu}`]),
+    ...(affinity === undefined ? [] : [`may run on ${affinity}`]),
+    ...(policy === undefined ? [] : [`${policy}${order}`]),
+    ...(cpuMicros === undefined ? [] : [formatMicros(cpuMicros)]),
+  ].join(', ');
+}
+
+function memoryRows({ lockedKiB = 0, hugetlbKiB = 0 }: InspectedProcess): Row[] {
+  return [
+    ...(lockedKiB > 0 ? [row('locked memory', formatByteCount(lockedKiB * 1024))] : []),
+    ...(hugetlbKiB > 0 ? [row('huge pages', formatByteCount(hugetlbKiB * 1024))] : []),
+  ];
+}
+
+function limitText(name: string, { soft, hard }: { readonly soft: string; readonly hard: string }): string {
+  const format = (value: string): string =>
+    value === 'unlimited' || name !== 'memlock' ? value : formatByteCount(Number(value));
+  return soft === hard ? format(soft) : `${format(soft)}, may be raised to ${format(hard)}`;
+}
+
+function pressureRows(pressure: Readonly<Record<string, PressureShares>>): Row[] {
+  const text = (shares: readonly [number, number, number]): string => shares.map((share) => `${share} %`).join(', ');
+  return Object.entries(pressure).map(([resource, { some, full }]) =>
+    row(
+      resource,
+      `some waited ${text(some)}${full === undefined ? '' : `; all waited ${text(full)}`} of 10, 60, 300 s`,
+    ),
+  );
+}
+
+function seccompRows({ pid, differences, stricter, problem }: SeccompComparison): Row[] {
+  const label = `process ${pid}`;
+  if (problem !== undefined) {
+    return [row(label, `not compared: ${problem}`)];
+  }
+  const weaker = differences.map(({ syscall, expected, actual }): Row => ({
+    label: `${label}, ${syscall}`,
+    seen: actual,
+    should: { be: expected, isMet: false },
+  }));
+  const own = stricter === 0 ? '' : `, and refuses ${stricter} calls more by a filter of its own`;
+  return weaker.length > 0
+    ? weaker
+    : [{ label, seen: `decides as the profile says${own}`, should: { be: 'as strict as the profile', isMet: true } }];
 }
 
 function capabilities(hex: string): string {

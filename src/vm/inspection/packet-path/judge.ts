@@ -92,14 +92,15 @@ function judgeOne(hops: readonly Hop[], direction: Direction, family: IpFamily):
     return { direction, families: [family], outcome: 'passes', text: `${what} pass every hop` };
   }
   const { hop, fault } = stop;
-  const where = `${hop.kind}${hop.name === '' ? '' : ` ${hop.name}`}`;
+  const where = hop.kind === 'guest' ? 'it' : `${hop.kind}${hop.name === '' ? '' : ` ${hop.name}`}`;
   const how = fault.severity === 'loses' ? 'some are lost there' : 'stop there';
+  const isSilent = hop.kind === 'guest' && direction === 'out';
   return {
     direction,
     families: [family],
     outcome: fault.severity === 'note' ? 'passes' : fault.severity,
     hop: hop.kind,
-    text: `${what} reach ${where} and ${how}: ${fault.cause}`,
+    text: isSilent ? `no ${what}: ${fault.cause}` : `${what} reach ${where} and ${how}: ${fault.cause}`,
     remedy: fault.remedy,
   };
 }
