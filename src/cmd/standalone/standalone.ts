@@ -160,6 +160,7 @@ export async function startStandalone(options: {
   const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
   undo.defer(() => events.flush());
   const vmis = startInformer(client, vmiType, { signal, logger });
+  undo.defer(() => stopping.abort());
   // The pod network asks for the VMs of the Pods that it finds.
   await vmis.ready;
   const machines = machinesOfPods(vmis);
