@@ -55,8 +55,10 @@ export function applyPodNetworkOps(host: HostSide, ops: readonly PodNetworkOp[],
     switch (op.kind) {
       case 'create-bridge': {
         const { link: name, macAddress: address, mtu } = op;
-        // A pod's addresses do not move: what snooping would save, it would first have to learn.
-        const made = createBridge(host.route, { name, address, mtu, bridge: { multicastSnooping: false } });
+        // A bridge takes the smallest MTU of its ports until its own was changed (br_mtu_auto_adjust): so it is made with
+        // another and changed. Snooping: what it would save, it would first have to learn.
+        const made = createBridge(host.route, { name, address, mtu: mtu - 1, bridge: { multicastSnooping: false } });
+        setLink(host.route, { index: made.index }, { mtu });
         indexes.set(`host ${name}`, made.index);
         break;
       }
