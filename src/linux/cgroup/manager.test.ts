@@ -64,7 +64,7 @@ void test('v2: every setting goes to its file, and the plan is empty afterwards'
   assert.equal(describeCgroupOp(ops[0] ?? assert.fail()), 'set memoryMaxBytes to 1073741824 (found max)');
   ops.forEach((op) => applyCgroupOp(managed, op));
   assert.deepEqual(planCgroup(want, observe()), []);
-  assert.equal(read(directory, 'cpu.weight'), '20');
+  assert.equal(read(directory, 'cpu.weight'), '59');
   assert.equal(read(directory, 'cpu.max'), '50000 100000');
   assert.equal(read(directory, 'cpuset.cpus'), '0-2,5');
   assert.equal(read(directory, 'io.max'), '8:0 rbps=max wbps=1000 riops=max wiops=max');

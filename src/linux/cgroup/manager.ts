@@ -63,11 +63,20 @@ export function adoptCgroup(
     const path = found?.endsWith(`/${HOUSEKEEPING}`) === true ? found.slice(0, -HOUSEKEEPING.length - 1) : found;
     return path !== undefined && holdsPodUid(path, process.podUid) ? [{ hierarchy, path }] : [];
   });
-  const managed = manage(layout, { kind: 'adopted', podUid: process.podUid }, candidates);
+  const managed = adoptPlaces(layout, process.podUid, candidates);
   if (managed === undefined) {
     throw new VmletError('BadCgroup', `process ${process.pid} is in no cgroup of Pod ${process.podUid}`);
   }
   return managed;
+}
+
+/** The same for who knows the paths already; undefined when none of them is there. BadCgroup for one of another Pod. */
+export function adoptPlaces(
+  layout: CgroupLayout,
+  podUid: string,
+  candidates: readonly Omit<Place, 'inode'>[],
+): ManagedCgroup | undefined {
+  return manage(layout, { kind: 'adopted', podUid }, candidates);
 }
 
 function manage(
@@ -263,6 +272,21 @@ function writeDevicesV1(directory: Fd, rules: readonly CgroupDeviceRule[]): void
       writeFileAt(directory, 'devices.deny', formatDeviceRule({ ...rule, access }));
     }
   }
+}
+
+/** One line of a v1 device list: `allow` or `deny` it; 'all' is every device. BadCgroup where a program decides (v2). */
+export function changeDeviceList(
+  managed: ManagedCgroup,
+  change: 'allow' | 'deny',
+  rule: CgroupDeviceRule | 'all',
+): void {
+  const place = placeOf(managed, 'devices');
+  if (place?.hierarchy.kind !== 'v1') {
+    throw new VmletError('BadCgroup', `cgroup ${managed.path} is in no v1 hierarchy that restricts devices`);
+  }
+  withPlace(managed, place, (directory) =>
+    writeFileAt(directory, `devices.${change}`, rule === 'all' ? 'a' : formatDeviceRule(rule)),
+  );
 }
 
 function sameDevice(a: CgroupDeviceRule, b: CgroupDeviceRule): boolean {

@@ -11,7 +11,7 @@ import type { CgroupDeviceRule } from './types.ts';
 import { formatDeviceRule } from './values.ts';
 import { sharesToWeight, sharesToWeightByCurve } from './weights.ts';
 
-type SetOp = {
+export type SetOp = {
   readonly [S in CgroupSetting]: {
     readonly kind: 'set';
     readonly setting: S;
@@ -30,13 +30,17 @@ export type CgroupOp =
       readonly found: readonly string[] | string;
     };
 
+/** What the plan is made from; programs and v1 list only where `devices` are wanted. */
+export type PlannedFrom = Pick<CgroupObservation, 'settings' | 'cpuWeight'> &
+  Partial<Pick<CgroupObservation, 'devices' | 'devicePrograms'>>;
+
 /** Memory and swap first, so that a lower limit is in force before anything that would let use grow. */
-export function planCgroup(want: CgroupWant, observed: CgroupObservation): CgroupOp[] {
+export function planCgroup(want: CgroupWant, observed: PlannedFrom): CgroupOp[] {
   const ops: CgroupOp[] = settingNames.flatMap((setting) => planSetting(setting, want, observed));
   return want.devices === undefined ? ops : [...ops, ...planDevices(want.devices, observed)];
 }
 
-function planSetting(setting: CgroupSetting, want: CgroupWant, observed: CgroupObservation): CgroupOp[] {
+function planSetting(setting: CgroupSetting, want: CgroupWant, observed: PlannedFrom): CgroupOp[] {
   const value = wantedValue(setting, want, observed);
   if (value === undefined) {
     return [];
@@ -57,7 +61,7 @@ function planSetting(setting: CgroupSetting, want: CgroupWant, observed: CgroupO
 type Value = CgroupSettings[CgroupSetting] | undefined;
 
 /** A device that somebody limited and nobody wants limited is to be set free. */
-function wantedValue(setting: CgroupSetting, want: CgroupWant, observed: CgroupObservation): Value {
+function wantedValue(setting: CgroupSetting, want: CgroupWant, observed: PlannedFrom): Value {
   if (setting !== 'ioMax' || want.ioMax === undefined) {
     return want[setting];
   }
@@ -83,7 +87,7 @@ function isRounded(want: unknown, found: unknown): boolean {
   return (
     typeof want === 'bigint' &&
     typeof found === 'bigint' &&
-    found > 0n &&
+    (found > 0n || want < (pageSizes[0] ?? 0n)) &&
     pageSizes.some((size) => found === want - (want % size))
   );
 }
@@ -131,7 +135,7 @@ function formatValue(value: CgroupSettings[CgroupSetting] | object): string {
     : String(value);
 }
 
-function planDevices(rules: readonly CgroupDeviceRule[], observed: CgroupObservation): CgroupOp[] {
+function planDevices(rules: readonly CgroupDeviceRule[], observed: PlannedFrom): CgroupOp[] {
   const want = mergeDeviceRules(rules);
   const found = findRules(observed);
   if (typeof found === 'string') {
@@ -142,7 +146,7 @@ function planDevices(rules: readonly CgroupDeviceRule[], observed: CgroupObserva
 }
 
 /** What is in force here; a text where that is not one list of rules. */
-function findRules(observed: CgroupObservation): readonly CgroupDeviceRule[] | string {
+function findRules(observed: PlannedFrom): readonly CgroupDeviceRule[] | string {
   if (observed.devices !== undefined) {
     return observed.devices;
   }

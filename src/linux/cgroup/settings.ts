@@ -4,7 +4,7 @@
  */
 import { UnsupportedError, VmletError } from '../../base/errors.ts';
 import { formatCpuList, parseCpuList } from '../numa/cpu-list.ts';
-import { sharesToWeight, weightToBlkioWeight } from './weights.ts';
+import { sharesToWeightByCurve, weightToBlkioWeight } from './weights.ts';
 import type { CgroupDeviceRule } from './types.ts';
 
 export interface CpuMax {
@@ -32,7 +32,7 @@ export interface CgroupSettings {
   readonly memoryLowBytes: bigint | 'max';
   /** Swap alone. v1 counts memory and swap together, so there it needs a memory limit. */
   readonly swapMaxBytes: bigint | 'max';
-  /** v1 units, 2 to 262144, as in OCI and Kubernetes; becomes a weight on v2. */
+  /** v1 units, 2 to 262144, as in OCI and Kubernetes; becomes a weight on v2, by the curve of today's runtimes. */
   readonly cpuShares: number;
   readonly cpuMax: CpuMax;
   readonly cpuBurstMicros: number;
@@ -143,7 +143,7 @@ const v2: Writers = {
   memoryMinBytes: (value) => [{ file: 'memory.min', text: bytes(value, 'max') }],
   memoryLowBytes: (value) => [{ file: 'memory.low', text: bytes(value, 'max') }],
   swapMaxBytes: (value) => [{ file: 'memory.swap.max', text: bytes(value, 'max') }],
-  cpuShares: (value) => [{ file: 'cpu.weight', text: String(sharesToWeight(value)) }],
+  cpuShares: (value) => [{ file: 'cpu.weight', text: String(sharesToWeightByCurve(value)) }],
   cpuMax(value) {
     const { quota, period } = checkedCpuMax(value);
     return [{ file: 'cpu.max', text: `${quota} ${period}` }];

@@ -6,6 +6,11 @@ import { after, before, describe, test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { detachDevicePrograms, replaceDevicePrograms } from '../../../linux/cgroup/devices/devices.ts';
+import { openDirectory } from '../../../linux/path/openat2.ts';
+import { and32, exit, load, move } from '../../../linux/bpf/build.ts';
+import { encodeInstructions } from '../../../linux/bpf/instruction.ts';
+import { attachProgram, loadProgram } from '../../../linux/bpf/bpf.ts';
+import { BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI, BPF_PROG_TYPE_CGROUP_DEVICE } from '../../../linux/bpf/constants.ts';
 import { readLayout } from '../../../linux/cgroup/layout.ts';
 import { attachProcess, createCgroup, removeCgroup } from '../../../linux/cgroup/tree.ts';
 import { parseDeviceRules } from '../../../linux/cgroup/values.ts';
@@ -15,6 +20,8 @@ import { describeCgroupOp } from './describe.ts';
 import type { CgroupOp, CgroupSpec } from './model.ts';
 import { findSandboxCgroup, observeCgroup } from './observe.ts';
 import { planCgroup } from './plan.ts';
+import { compileLimits } from './spec.ts';
+import { writesOf } from './writes.ts';
 
 const isRoot = process.getuid?.() === 0;
 const podUid = randomUUID();
@@ -36,6 +43,8 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
   const file = (name: string): string =>
     cgroup.directories.map(({ directory }) => `${directory}/${name}`).find((path) => fs.existsSync(path)) ?? '';
 
+  const hasSwapLimit = (): boolean => (file('memory.memsw.limit_in_bytes') || file('memory.swap.max')) !== '';
+
   before(async () => {
     // A parent with a child, as the sandbox's init has its daemon.
     init = spawn('sh', ['-c', 'sleep 600 & echo up; wait'], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -43,8 +52,9 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
     attachProcess(cgroup, initPid());
     assert.ok(init.stdout !== null);
     await once(init.stdout, 'data');
-    const places = findSandboxCgroup({ podUid, pids: [initPid()], layout: tree.layout });
-    spec = { ...limits, places };
+    const { pidsMax } = limits;
+    const adopted = findSandboxCgroup({ podUid, initPid: initPid(), layout: tree.layout });
+    spec = compileLimits(limits, { cgroup: adopted, pidsMax });
     applyCgroupOps(plan());
   });
 
@@ -64,8 +74,19 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
   const changes: readonly [name: string, write: () => void, expected: RegExp][] = [
     [
       'memory limit',
-      () => fs.writeFileSync(file('memory.limit_in_bytes') || file('memory.max'), String(128 * 1024 * 1024)),
+      () => {
+        const text = String(128 * 1024 * 1024);
+        if (file('memory.memsw.limit_in_bytes') !== '') {
+          fs.writeFileSync(file('memory.memsw.limit_in_bytes'), text);
+        }
+        fs.writeFileSync(file('memory.limit_in_bytes') || file('memory.max'), text);
+      },
       /^set the memory limit to 64 MiB \(was 128 MiB\)$/,
+    ],
+    [
+      'swap limit',
+      () => fs.writeFileSync(file('memory.memsw.limit_in_bytes') || file('memory.swap.max'), String(80 * 1024 * 1024)),
+      /^set the swap limit to 0 MiB \(was (16|80) MiB\)$/,
     ],
     [
       'pids',
@@ -88,6 +109,10 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
   ];
   for (const [name, change, expected] of changes) {
     test(`${name}: what somebody changed is one step, and is put back`, (t) => {
+      if (name === 'swap limit' && !hasSwapLimit()) {
+        t.skip('swap is not limited on this kernel');
+        return;
+      }
       if (name === 'CPU limit' && file('cpu.max') === '' && file('cpu.cfs_quota_us') === '') {
         t.skip('no CPU quota on this kernel');
         return;
@@ -122,15 +147,17 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
   });
 
   test('devices on v2: an eBPF program that allows more or less is replaced', (t) => {
-    const places = spec.places.filter(({ kind }) => kind === 'v2');
-    const [place] = places;
-    if (place === undefined) {
+    const places = spec.cgroup.places.filter(({ hierarchy }) => hierarchy.kind === 'v2');
+    const directory = cgroup.directories.find(({ hierarchy }) => hierarchy.kind === 'v2')?.directory;
+    if (directory === undefined) {
       t.skip('no v2 hierarchy');
       return;
     }
-    const onlyV2 = { ...spec, places };
+    const onlyV2 = { ...spec, cgroup: { ...spec.cgroup, places } };
     const planV2 = (): readonly CgroupOp[] =>
       planCgroup(onlyV2, observeCgroup(onlyV2, initPid())).filter(({ kind }) => kind !== 'set-limit');
+    // On a host without v1 the program of the limits above is there.
+    detachDevicePrograms(directory);
     try {
       assert.deepEqual(
         planV2().map(({ kind }) => kind),
@@ -139,14 +166,55 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
       );
       applyCgroupOps(planV2());
       assert.deepEqual(planV2(), []);
-      replaceDevicePrograms(place.directory, parseDeviceRules('c 10:237 rwm\nc 1:3 rwm'));
-      assert.match(planV2().map(describeCgroupOp).join(), /^allow these devices and no others: .*c 10:200 rwm/);
+      replaceDevicePrograms(directory, parseDeviceRules('c 10:237 rwm\nc 1:3 rwm'));
+      assert.match(
+        planV2().map(describeCgroupOp).join(),
+        /^allow these devices and no others: .*c 10:200 rwm.* \(instead of eBPF program \d+ "vmlet_devices", loaded by uid 0,\)$/,
+      );
       assert.doesNotMatch(planV2().map(describeCgroupOp).join(), /10:237/);
       applyCgroupOps(planV2());
       assert.deepEqual(planV2(), []);
     } finally {
-      detachDevicePrograms(place.directory);
+      detachDevicePrograms(directory);
     }
+  });
+
+  test('a program that is no list of rules is told with who loaded it, and stays', (t) => {
+    const directory = cgroup.directories.find(({ hierarchy }) => hierarchy.kind === 'v2')?.directory;
+    if (directory === undefined) {
+      t.skip('no v2 hierarchy');
+      return;
+    }
+    // The lowest bit of the kind of access decides: no rule says that.
+    using program = loadProgram({
+      name: 'theirs',
+      type: BPF_PROG_TYPE_CGROUP_DEVICE,
+      attachType: BPF_CGROUP_DEVICE,
+      instructions: encodeInstructions([
+        load(2, { base: 1, offset: 0, bytes: 4 }),
+        and32(2, { immediate: 1 }),
+        move(0, { register: 2 }),
+        exit,
+      ]),
+    });
+    using opened = openDirectory(directory);
+    detachDevicePrograms(directory);
+    try {
+      attachProgram({ cgroup: opened, program, attachType: BPF_CGROUP_DEVICE, flags: BPF_F_ALLOW_MULTI });
+      const [told, ...others] = plan();
+      assert.ok(told?.kind === 'report-program');
+      assert.deepEqual(others, []);
+      assert.match(
+        describeCgroupOp(told),
+        /^eBPF program \d+ "theirs", loaded by uid 0, decides about the sandbox's devices/,
+      );
+      applyCgroupOps([told]);
+      assert.equal(plan()[0]?.kind, 'report-program');
+    } finally {
+      detachDevicePrograms(directory);
+    }
+    applyCgroupOps(plan());
+    assert.deepEqual(plan(), []);
   });
 
   test('any limits, from any others, cut off after any operation', () => {
@@ -159,7 +227,7 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
     });
     fc.assert(
       fc.property(made, fc.nat(12), (random, cut) => {
-        const wanted = { ...random, places: spec.places };
+        const wanted = compileLimits(random, { cgroup: spec.cgroup, pidsMax: random.pidsMax });
         const ops = planCgroup(wanted, observeCgroup(wanted, initPid()));
         applyCgroupOps(ops.slice(0, cut));
         applyCgroupOps(planCgroup(wanted, observeCgroup(wanted, initPid())));
@@ -190,12 +258,12 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
         new RegExp(`^move process ${pid} \\(\\w+\\) from cgroup .*/elsewhere back`),
       );
       // The place is known although the first process is elsewhere.
-      assert.deepEqual(findSandboxCgroup({ podUid, pids: [initPid(), child], layout: tree.layout }), spec.places);
+      assert.deepEqual(findSandboxCgroup({ podUid, initPid: initPid(), layout: tree.layout }), spec.cgroup);
       applyCgroupOps(ops);
       assert.deepEqual(plan(), []);
       fs.writeFileSync(`${elsewhere.directories[0]?.directory}/cgroup.procs`, String(pid));
       assert.deepEqual(
-        plan().map(({ writes }) => writes.length),
+        plan().map((op) => writesOf(op).length),
         [1],
       );
       applyCgroupOps(plan());

@@ -5,12 +5,17 @@ import { checkLaws } from '../testing/laws.ts';
 import { hostFacts, machineInput } from '../testing/machines.ts';
 import { cgroupFacet } from './facet.ts';
 import { FakeCgroup } from './fake-cgroup.test-helper.ts';
-import { assumeCgroup, compileCgroup } from './spec.ts';
+import { assumeCgroup, assumeManaged, compileCgroup } from './spec.ts';
+import { placeDirectory } from './writes.ts';
+import type { CgroupSpec } from './model.ts';
 
 const amount = fc.oneof(fc.constant('max'), fc.integer({ min: 1000, max: 2 ** 40 }).map(String));
 
+const directoriesOf = ({ cgroup }: CgroupSpec): readonly string[] => cgroup.places.map(placeDirectory);
+
 const v1Values = fc.record({
   'memory.limit_in_bytes': amount.map((text) => (text === 'max' ? '-1' : text)),
+  'memory.memsw.limit_in_bytes': amount.map((text) => (text === 'max' ? '-1' : text)),
   'cpu.shares': fc.integer({ min: 2, max: 262_144 }).map(String),
   'cpu.cfs_quota_us': fc.oneof(fc.constant('-1'), fc.integer({ min: 1000, max: 1_000_000 }).map(String)),
   'cpu.cfs_period_us': fc.constantFrom('100000', '50000', '1000000'),
@@ -19,6 +24,7 @@ const v1Values = fc.record({
 });
 const v2Values = fc.record({
   'memory.max': amount,
+  'memory.swap.max': amount,
   'cpu.weight': fc.integer({ min: 1, max: 10_000 }).map(String),
   'cpu.max': fc.constantFrom('max 100000', '50000 100000', '7000 20000'),
   'pids.max': amount,
@@ -39,10 +45,8 @@ test('whatever was done to the cgroup, a plan cut off anywhere leads back to the
       fc.array(fc.nat(3), { maxLength: 3 }),
       ({ vmi, pod }, host, [v1, v2], deviceRules, moved) => {
         const spec = compileCgroup(pod, assumeCgroup(pod, host));
-        const strays = Object.fromEntries(
-          moved.map((from, index) => [index + 1, spec.places.slice(from).map(({ directory }) => directory)]),
-        );
-        const kernel = new FakeCgroup(spec.places, {
+        const strays = Object.fromEntries(moved.map((from, index) => [index + 1, directoriesOf(spec).slice(from)]));
+        const kernel = new FakeCgroup(spec.cgroup, {
           values: host.cgroupVersion === 'v2' ? v2 : v1,
           rules: deviceRules,
           strays,
@@ -60,11 +64,18 @@ test('an untouched sandbox gives an empty plan, and each change one operation', 
     fc.property(machineInput, hostFacts, fc.nat(3), ({ pod }, host, which) => {
       const spec = compileCgroup(pod, assumeCgroup(pod, host));
       const isV2 = host.cgroupVersion === 'v2';
-      const made = new FakeCgroup(spec.places, {
+      const made = new FakeCgroup(spec.cgroup, {
         values: isV2
-          ? { 'memory.max': 'max', 'cpu.weight': '100', 'cpu.max': 'max 100000', 'pids.max': 'max' }
+          ? {
+              'memory.max': 'max',
+              'memory.swap.max': 'max',
+              'cpu.weight': '100',
+              'cpu.max': 'max 100000',
+              'pids.max': 'max',
+            }
           : {
               'memory.limit_in_bytes': '-1',
+              'memory.memsw.limit_in_bytes': '-1',
               'cpu.shares': '1024',
               'cpu.cfs_quota_us': '-1',
               'cpu.cfs_period_us': '100000',
@@ -76,15 +87,15 @@ test('an untouched sandbox gives an empty plan, and each change one operation', 
       const settled = checkLaws(made, (observed) => cgroupFacet.plan(spec, observed));
       const seen = settled.observe();
       const changes = [
-        { ...seen, memoryMaxBytes: 12_288 },
-        { ...seen, cpuShares: isV2 ? undefined : 77_777, cpuWeight: isV2 ? 7777 : undefined },
-        { ...seen, cpuQuotaMicros: 123_457 },
+        { ...seen, settings: { ...seen.settings, memoryMaxBytes: 12_288n } },
+        isV2 ? { ...seen, cpuWeight: 7777 } : { ...seen, settings: { ...seen.settings, cpuShares: 77_777 } },
+        { ...seen, settings: { ...seen.settings, cpuMax: { quotaMicros: 123_457, periodMicros: 100_000 } } },
         {
           ...seen,
-          strays: [{ pid: 9, startTicks: 1, command: 'qemu', from: '/', missing: [spec.places[0]?.directory ?? ''] }],
+          strays: [{ pid: 9, startTicks: 1, command: 'qemu', from: '/', missing: [directoriesOf(spec)[0] ?? ''] }],
         },
       ];
-      fc.pre(spec.memoryMaxBytes !== 12_288);
+      fc.pre(spec.want.memoryMaxBytes !== 12_288n);
       assert.equal(cgroupFacet.plan(spec, changes[which] ?? seen).length, 1);
     }),
     { numRuns: 300 },
@@ -100,7 +111,13 @@ test('explain shows the limits of the Pod and what is written where', () => {
       spec: { containers: [{ name: 'compute', image: 'i', resources: { limits: { memory: '300Mi', cpu: '2' } } }] },
     },
     {
-      places: [{ kind: 'v2', controllers: [], path: '/vmlet/podu', directory: '/sys/fs/cgroup/vmlet/podu' }],
+      cgroup: assumeManaged('u', [
+        {
+          hierarchy: { kind: 'v2', controllers: [], mountPoint: '/sys/fs/cgroup', root: '/' },
+          path: '/vmlet/podu',
+          inode: 0n,
+        },
+      ]),
       pidsMax: 1024,
     },
   );

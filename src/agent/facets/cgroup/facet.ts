@@ -2,9 +2,10 @@ import type { Facet } from '../facet.ts';
 import { applyCgroupOps } from './apply.ts';
 import { describeCgroupOp, reasonOfCgroupOp } from './describe.ts';
 import type { CgroupFacts, CgroupObserved, CgroupOp, CgroupSpec } from './model.ts';
-import { findSandboxCgroup, listDescendants, observeCgroup } from './observe.ts';
+import { findSandboxCgroup, observeCgroup } from './observe.ts';
 import { planCgroup } from './plan.ts';
 import { assumeCgroup, compileCgroup, newCgroup } from './spec.ts';
+import { directoryOf, writesOf } from './writes.ts';
 
 /**
  * The sandbox's control group: limits, device rules, and that every process of the sandbox is in it. The Pod's runtime
@@ -14,7 +15,7 @@ export const cgroupFacet: Facet<CgroupFacts, CgroupSpec, CgroupObserved, CgroupO
   name: 'cgroup',
   needs: [],
   facts: ({ podUid, link, context }) => ({
-    places: findSandboxCgroup({ podUid, pids: listDescendants(link.initPid) }),
+    cgroup: findSandboxCgroup({ podUid, initPid: link.initPid }),
     pidsMax: context.sandboxPidsMax,
   }),
   assume: ({ pod }, host) => assumeCgroup(pod, host),
@@ -27,6 +28,9 @@ export const cgroupFacet: Facet<CgroupFacts, CgroupSpec, CgroupObserved, CgroupO
   reason: reasonOfCgroupOp,
   detail: (op) =>
     op.kind === 'replace-devices'
-      ? `an eBPF program on ${op.directory}`
-      : op.writes.map(({ file, text }) => `${file} <- ${text}`).join('\n'),
+      ? `an eBPF program on ${directoryOf(op.cgroup, 'devices')}`
+      : writesOf(op)
+          .map(({ file, text }) => `${file} <- ${text}`)
+          .join('\n'),
+  isReport: ({ kind }) => kind === 'report-program',
 };

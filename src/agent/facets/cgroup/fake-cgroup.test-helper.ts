@@ -1,7 +1,9 @@
 /** A v1 or v2 control group in memory, that knows nothing of operations: it takes writes to files. */
 import assert from 'node:assert/strict';
 import type { FakeKernel } from '../testing/laws.ts';
-import type { CgroupObserved, CgroupOp, CgroupPlace, StrayProcess } from './model.ts';
+import type { ManagedCgroup } from '../../../linux/cgroup/manager.ts';
+import type { CgroupObserved, CgroupOp, StrayProcess } from './model.ts';
+import { placeDirectory, writesOf } from './writes.ts';
 
 export interface FakeCgroupState {
   readonly values: Record<string, string>;
@@ -13,20 +15,20 @@ export interface FakeCgroupState {
 const everything = 'a *:* rwm';
 
 export class FakeCgroup implements FakeKernel<CgroupObserved, CgroupOp> {
-  readonly #places: readonly CgroupPlace[];
+  readonly #cgroup: ManagedCgroup;
   readonly #state: FakeCgroupState;
   #rules: readonly string[];
   #strays: Record<number, readonly string[]>;
 
-  constructor(places: readonly CgroupPlace[], state: FakeCgroupState) {
-    this.#places = places;
+  constructor(cgroup: ManagedCgroup, state: FakeCgroupState) {
+    this.#cgroup = cgroup;
     this.#state = { ...state, values: { ...state.values } };
     this.#rules = state.rules;
     this.#strays = { ...state.strays };
   }
 
   clone(): FakeCgroup {
-    return new FakeCgroup(this.#places, this.#now());
+    return new FakeCgroup(this.#cgroup, this.#now());
   }
 
   state(): unknown {
@@ -40,20 +42,27 @@ export class FakeCgroup implements FakeKernel<CgroupObserved, CgroupOp> {
 
   observe(): CgroupObserved {
     const { values } = this.#state;
-    const isV2 = this.#places[0]?.kind === 'v2';
-    const limit = (text: string | undefined): number | 'max' | undefined =>
-      text === undefined ? undefined : text === 'max' || text === '-1' ? 'max' : Number(text);
-    const [quota, period] = isV2
-      ? (values['cpu.max'] ?? 'max 100000').split(' ')
+    const isV2 = this.#cgroup.places[0]?.hierarchy.kind === 'v2';
+    const bytes = (name: string): bigint | 'max' =>
+      ['max', '-1', undefined].includes(values[name]) ? 'max' : BigInt(values[name] ?? 0);
+    const [quota = '', period = ''] = isV2
+      ? (values['cpu.max'] ?? '').split(' ')
       : [values['cpu.cfs_quota_us'], values['cpu.cfs_period_us']];
+    const both = bytes('memory.memsw.limit_in_bytes');
+    const memory = bytes(isV2 ? 'memory.max' : 'memory.limit_in_bytes');
     return {
-      memoryMaxBytes: limit(values['memory.max'] ?? values['memory.limit_in_bytes']),
-      cpuShares: isV2 ? undefined : Number(values['cpu.shares']),
+      settings: {
+        memoryMaxBytes: memory,
+        swapMaxBytes: isV2 ? bytes('memory.swap.max') : both === 'max' || memory === 'max' ? both : both - memory,
+        ...(isV2 ? {} : { cpuShares: Number(values['cpu.shares']) }),
+        cpuMax: {
+          quotaMicros: ['max', '-1'].includes(quota) ? 'max' : Number(quota),
+          periodMicros: Number(period),
+        },
+        pidsMax: values['pids.max'] === 'max' ? 'max' : Number(values['pids.max']),
+      },
       cpuWeight: isV2 ? Number(values['cpu.weight']) : undefined,
-      cpuQuotaMicros: limit(quota),
-      cpuPeriodMicros: Number(period),
-      pidsMax: limit(values['pids.max']),
-      deviceRules: this.#rules,
+      devices: { rules: this.#rules, programs: [] },
       strays: Object.entries(this.#strays)
         .filter(([, missing]) => missing.length > 0)
         .map(([pid, missing]): StrayProcess => ({
@@ -70,14 +79,14 @@ export class FakeCgroup implements FakeKernel<CgroupObserved, CgroupOp> {
     if (op.kind === 'replace-devices') {
       this.#rules = op.rules;
     }
-    for (const { file, text } of op.writes) {
-      const place = this.#places.find(({ directory }) => file.startsWith(`${directory}/`));
-      assert.ok(place !== undefined, `${file} is not the sandbox's`);
-      this.#write(place, file.slice(place.directory.length + 1), text);
+    for (const { file, text } of writesOf(op)) {
+      const directory = this.#cgroup.places.map(placeDirectory).find((own) => file.startsWith(`${own}/`));
+      assert.ok(directory !== undefined, `${file} is not the sandbox's`);
+      this.#write(directory, file.slice(directory.length + 1), text);
     }
   }
 
-  #write({ directory }: CgroupPlace, name: string, text: string): void {
+  #write(directory: string, name: string, text: string): void {
     switch (name) {
       case 'devices.deny':
         this.#rules = text === 'a' ? [] : this.#rules.filter((rule) => numberOf(rule) !== numberOf(text));
@@ -90,6 +99,7 @@ export class FakeCgroup implements FakeKernel<CgroupObserved, CgroupOp> {
         this.#strays[Number(text)] = (this.#strays[Number(text)] ?? []).filter((missing) => missing !== directory);
         break;
       case 'memory.limit_in_bytes':
+      case 'memory.memsw.limit_in_bytes':
       case 'memory.max': {
         const pageBytes = 4096;
         const bytes = Number(text);

@@ -1,44 +1,61 @@
 /** Reads a sandbox's control group, and which of its processes are in it. */
 import fs from 'node:fs';
-import { VmletError, errorCode } from '../../../base/errors.ts';
-import { readDevicePrograms } from '../../../linux/cgroup/devices/devices.ts';
+import { VmletError } from '../../../base/errors.ts';
+import { intersectDeviceRules } from '../../../linux/cgroup/devices/effective.ts';
 import { cgroupDirectory, matchProcessCgroup, readLayout } from '../../../linux/cgroup/layout.ts';
+import { HOUSEKEEPING, adoptPlaces, placeOf, type ManagedCgroup } from '../../../linux/cgroup/manager.ts';
+import { observeCgroup as observeSettings, type CgroupObservation } from '../../../linux/cgroup/observation.ts';
 import { readCgroupValues } from '../../../linux/cgroup/observe.ts';
+import type { Place } from '../../../linux/cgroup/place.ts';
 import type { Cgroup, CgroupLayout } from '../../../linux/cgroup/types.ts';
-import { formatDeviceRule } from '../../../linux/cgroup/values.ts';
+import { formatDeviceRule, parseDeviceRules } from '../../../linux/cgroup/values.ts';
+import type { DeviceProgram } from '../../../linux/cgroup/devices/types.ts';
 import { parseProcessCgroups } from '../../../linux/process/parse.ts';
-import { listPids, listThreads, readCgroups, readStat } from '../../../linux/process/process.ts';
+import { listThreads, readCgroups, readStat } from '../../../linux/process/process.ts';
 import type { ProcessCgroup } from '../../../linux/process/types.ts';
-import type { CgroupObserved, CgroupPlace, CgroupSpec, StrayProcess } from './model.ts';
-
-/** The sandbox's pids limit allows no more; a tree that is larger is not looked at further. */
-const processesMax = 4096;
+import type { CgroupObserved, CgroupSpec, ObservedDevices, ObservedProgram, StrayProcess } from './model.ts';
+import { ifAlive, listDescendants } from './processes.ts';
+import { placeDirectory } from './writes.ts';
 
 /**
- * The sandbox's directory in each hierarchy. A Pod's cgroup is named after its uid, so one process that is where it
- * belongs is enough to know the place, whoever moved the others. Throws VmletError `CgroupMissing`.
+ * The sandbox's cgroup in each hierarchy. A Pod's is named after its uid, so one process that is where it belongs is
+ * enough to know the place, whoever moved the others; those that descend from PID 1 are looked at only where that one
+ * was moved. Throws VmletError `CgroupMissing`.
  */
 export function findSandboxCgroup(options: {
   readonly podUid: string;
-  readonly pids: readonly number[];
+  /** PID 1 of the sandbox: all its processes descend from it. */
+  readonly initPid: number;
   readonly layout?: CgroupLayout;
-}): readonly CgroupPlace[] {
-  const { podUid, pids, layout = readLayout() } = options;
-  const lines = pids.map((pid) => readCgroups(pid) ?? []);
-  const anywhere = lines.flat().find(({ path }) => isOfPod(path, podUid))?.path;
-  const places = layout.hierarchies.flatMap((hierarchy): CgroupPlace[] => {
-    const path =
-      lines.map((of) => matchProcessCgroup(hierarchy, of)?.path ?? '').find((found) => isOfPod(found, podUid)) ??
-      anywhere;
-    const directory = path === undefined ? undefined : cgroupDirectory(hierarchy, path);
-    return path !== undefined && directory !== undefined && fs.existsSync(directory)
-      ? [{ kind: hierarchy.kind, controllers: hierarchy.controllers, path, directory }]
-      : [];
+}): ManagedCgroup {
+  const { podUid, initPid, layout = readLayout() } = options;
+  const first = findPaths(layout, podUid, [initPid]);
+  const paths = first.every((path) => path !== undefined) ? first : findPaths(layout, podUid, listDescendants(initPid));
+  const anywhere = paths.find((path) => path !== undefined);
+  const candidates = layout.hierarchies.flatMap((hierarchy, index) => {
+    const path = paths[index] ?? anywhere;
+    return path !== undefined && cgroupDirectory(hierarchy, path) !== undefined ? [{ hierarchy, path }] : [];
   });
-  if (places.length === 0) {
+  const managed = adoptPlaces(layout, podUid, candidates);
+  if (managed === undefined) {
     throw new VmletError('CgroupMissing', `no process of Pod ${podUid} is in a cgroup that is named after the Pod`);
   }
-  return places;
+  return managed;
+}
+
+/** For each hierarchy the Pod's path as one of the processes has it. */
+function findPaths(layout: CgroupLayout, podUid: string, pids: readonly number[]): readonly (string | undefined)[] {
+  const lines = pids.map((pid) => readCgroups(pid) ?? []);
+  return layout.hierarchies.map((hierarchy) =>
+    lines
+      .map((of) => withoutChild(matchProcessCgroup(hierarchy, of)?.path ?? ''))
+      .find((path) => isOfPod(path, podUid)),
+  );
+}
+
+/** The child for the emulator's threads is a part of the sandbox's cgroup. */
+function withoutChild(path: string): string {
+  return path.endsWith(`/${HOUSEKEEPING}`) ? path.slice(0, -HOUSEKEEPING.length - 1) : path;
 }
 
 /** kubelet's systemd driver writes `_` for `-`. */
@@ -48,69 +65,77 @@ function isOfPod(path: string, podUid: string): boolean {
     .some((part) => part.includes(`pod${podUid}`) || part.includes(`pod${podUid.replaceAll('-', '_')}`));
 }
 
-/** `initPid` is PID 1 of the sandbox: all its processes descend from it. */
-export function observeCgroup(spec: CgroupSpec, initPid: number): CgroupObserved {
-  const values = readCgroupValues(cgroupOf(spec.places));
-  const { memoryMaxBytes } = values;
+/** `initPid` is PID 1 of the sandbox. */
+export function observeCgroup({ cgroup }: CgroupSpec, initPid: number): CgroupObserved {
+  const seen = observeSettings(directoriesOf(cgroup));
   return {
-    memoryMaxBytes: typeof memoryMaxBytes === 'bigint' ? Number(memoryMaxBytes) : memoryMaxBytes,
-    cpuShares: values.cpuShares,
-    cpuWeight: values.cpuWeight,
-    cpuQuotaMicros: values.cpuQuotaMicros,
-    cpuPeriodMicros: values.cpuPeriodMicros,
-    pidsMax: values.pidsMax,
-    deviceRules: values.devices?.map(formatDeviceRule) ?? readProgramRules(spec.places),
-    strays: listDescendants(initPid).flatMap((pid) => findStray(pid, spec.places)),
+    settings: seen.settings,
+    cpuWeight: seen.cpuWeight,
+    devices: observeDevices(cgroup, seen),
+    strays: listDescendants(initPid).flatMap((pid) => findStray(pid, cgroup.places)),
   };
 }
 
-/** Of the eBPF program on v2. None attached is every device; more than one, or one that is no list of rules, is not judged. */
-function readProgramRules(places: readonly CgroupPlace[]): readonly string[] | undefined {
-  const directory = places.find(({ kind }) => kind === 'v2')?.directory;
-  if (directory === undefined || places.some(({ controllers }) => controllers.includes('devices'))) {
-    return undefined;
+function observeDevices(cgroup: ManagedCgroup, seen: CgroupObservation): ObservedDevices {
+  const programs = (seen.devicePrograms ?? []).filter(({ inherited }) => !inherited).map(observeProgram);
+  if (placeOf(cgroup, 'devices')?.hierarchy.kind === 'v1') {
+    return { rules: seen.devices?.map(formatDeviceRule), programs };
   }
-  const [program, ...others] = readDevicePrograms(directory).filter(({ inherited }) => !inherited);
-  if (program === undefined) {
-    return ['a *:* rwm'];
+  if (seen.devicePrograms === undefined) {
+    return { rules: undefined, programs };
   }
-  return others.length > 0 || program.decoded.kind !== 'rules'
-    ? undefined
-    : program.decoded.rules.map(formatDeviceRule);
+  // No program is every device; of several, all must allow.
+  const [only, ...others] = programs;
+  return {
+    rules:
+      others.length === 0
+        ? only === undefined
+          ? ['a *:* rwm']
+          : only.rules
+        : intersectDeviceRules(programs.map(({ rules }) => rules && parseDeviceRules(rules.join('\n'))))?.map(
+            formatDeviceRule,
+          ),
+    programs,
+  };
+}
+
+function observeProgram({ id, name, createdByUid: uid, decoded }: DeviceProgram): ObservedProgram {
+  switch (decoded.kind) {
+    case 'rules':
+      return { id, name, uid, rules: decoded.rules.map(formatDeviceRule) };
+    case 'decisions':
+      return { id, name, uid, rules: undefined, problem: 'it forbids and allows in turn' };
+    case 'unknown':
+      return { id, name, uid, rules: undefined, problem: decoded.reason };
+  }
 }
 
 /** CPUs that the sandbox may use, as a list of the kernel; undefined without a cpuset controller. */
-export function readEffectiveCpus(places: readonly CgroupPlace[]): string | undefined {
-  return readCgroupValues(cgroupOf(places)).cpusetEffective;
+export function readEffectiveCpus({ cgroup }: CgroupSpec): string | undefined {
+  return readCgroupValues(directoriesOf(cgroup)).cpusetEffective;
 }
 
-function cgroupOf(places: readonly CgroupPlace[]): Cgroup {
+function directoriesOf({ path, places }: ManagedCgroup): Cgroup {
   return {
-    path: places[0]?.path ?? '',
-    directories: places.map(({ kind, controllers, directory }) => ({
-      hierarchy: { kind, controllers, mountPoint: directory, root: '/' },
-      directory,
-    })),
+    path,
+    directories: places.map((place) => ({ hierarchy: place.hierarchy, directory: placeDirectory(place) })),
   };
 }
 
-function findStray(pid: number, places: readonly CgroupPlace[]): readonly StrayProcess[] {
+function findStray(pid: number, places: readonly Place[]): readonly StrayProcess[] {
   const stat = readStat(pid);
   // A zombie is in no cgroup any more, and nothing holds for it.
   if (stat === undefined || stat.state === 'Z' || stat.state === 'X') {
     return [];
   }
   // Threads of a v1 hierarchy can be moved one by one.
-  const threads = (listThreads(pid) ?? []).flatMap(({ tid }) => readThreadCgroups(pid, tid) ?? []);
-  const paths = (place: CgroupPlace): readonly string[] =>
-    threads
-      .filter((line) =>
-        place.kind === 'v2' ? line.hierarchy === 0 : line.controllers.join(',') === place.controllers.join(','),
-      )
-      .map(({ path }) => path);
+  const threads = (listThreads(pid) ?? []).map(({ tid }) => readThreadCgroups(pid, tid) ?? []);
   const elsewhere = places.flatMap((place) => {
-    const from = paths(place).find((path) => path !== place.path);
-    return from === undefined ? [] : [{ from, directory: place.directory }];
+    const { hierarchy, path } = place;
+    const from = threads
+      .flatMap((lines) => matchProcessCgroup(hierarchy, lines)?.path ?? [])
+      .find((found) => withoutChild(found) !== path);
+    return from === undefined ? [] : [{ from, directory: placeDirectory(place) }];
   });
   const [first] = elsewhere;
   return first === undefined
@@ -128,46 +153,4 @@ function findStray(pid: number, places: readonly CgroupPlace[]): readonly StrayP
 
 function readThreadCgroups(pid: number, tid: number): readonly ProcessCgroup[] | undefined {
   return ifAlive(() => parseProcessCgroups(fs.readFileSync(`/proc/${pid}/task/${tid}/cgroup`, 'utf8')));
-}
-
-/** The process and all that descend from it, parents first. */
-export function listDescendants(pid: number): readonly number[] {
-  const found = [pid];
-  let parents: ReadonlyMap<number, readonly number[]> | undefined;
-  for (let index = 0; index < found.length && found.length < processesMax; index++) {
-    const next = found[index] ?? 0;
-    const children = readChildren(next);
-    if (children === undefined) {
-      parents ??= childrenByParent();
-    }
-    found.push(...(children ?? parents?.get(next) ?? []));
-  }
-  return found;
-}
-
-/** Undefined on a kernel without CONFIG_PROC_CHILDREN. */
-function readChildren(pid: number): readonly number[] | undefined {
-  const threads = listThreads(pid);
-  if (threads === undefined) {
-    return [];
-  }
-  const texts = threads.map(({ tid }) => ifAlive(() => fs.readFileSync(`/proc/${pid}/task/${tid}/children`, 'utf8')));
-  return texts.every((text) => text === undefined) && fs.existsSync(`/proc/${pid}/task`)
-    ? undefined
-    : texts.flatMap((text) => (text ?? '').split(' ').filter(Boolean).map(Number));
-}
-
-function childrenByParent(): ReadonlyMap<number, readonly number[]> {
-  return Map.groupBy(listPids(), (pid) => readStat(pid)?.parentPid ?? 0);
-}
-
-function ifAlive<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes(errorCode(error))) {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -4,7 +4,7 @@ import { NETLINK_ROUTE } from '../../../linux/netlink/constants.ts';
 import { listLinks } from '../../../linux/rtnetlink/links/links.ts';
 import { readStat } from '../../../linux/process/process.ts';
 import type { SandboxLink } from '../../machine/sandbox-link.ts';
-import { listDescendants } from '../cgroup/observe.ts';
+import { listDescendants } from '../cgroup/processes.ts';
 import type { Facet, MachinePlace } from '../facet.ts';
 import { applyQueueOps } from './apply.ts';
 import { describeOp, reasonOf } from './describe.ts';

@@ -5,15 +5,16 @@ import { parseCpuList } from '../../../linux/numa/cpu-list.ts';
 import { readThreadAffinity } from '../../../linux/process/affinity.ts';
 import { listThreads, readCommandLine } from '../../../linux/process/process.ts';
 import { readScheduling } from '../../../linux/process/scheduling.ts';
-import { readEffectiveCpus, listDescendants } from '../cgroup/observe.ts';
 import type { CgroupSpec } from '../cgroup/model.ts';
+import { readEffectiveCpus } from '../cgroup/observe.ts';
+import { listDescendants } from '../cgroup/processes.ts';
 import type { ObservedThread, ThreadsFacts, ThreadsObserved } from './model.ts';
 
 const onlineCpus = '/sys/devices/system/cpu/online';
 
 export function readThreadsFacts(cgroup: CgroupSpec | undefined): ThreadsFacts {
   assert(cgroup !== undefined, 'threads are looked at within their cgroup');
-  return { cpus: parseCpuList(readEffectiveCpus(cgroup.places) ?? fs.readFileSync(onlineCpus, 'utf8')) };
+  return { cpus: parseCpuList(readEffectiveCpus(cgroup) ?? fs.readFileSync(onlineCpus, 'utf8')) };
 }
 
 /** `initPid` is PID 1 of the sandbox. A thread that ends meanwhile is left out. */
