@@ -7,11 +7,12 @@ import {
   listFds,
   listThreadStats,
   readCommandLine,
+  readLimits,
   readMemory,
   readStat,
   readStatus,
 } from '../../linux/process/process.ts';
-import { readResourceLimit, type Resource } from '../../linux/process/resource-limit.ts';
+import type { Resource } from '../../linux/process/resource-limit.ts';
 import { readScheduling } from '../../linux/process/scheduling.ts';
 import type { ThreadStat } from '../../linux/process/types.ts';
 import type { InspectedDevice, InspectedProcess, InspectedThread } from '../../vm/inspection/inspection.ts';
@@ -45,7 +46,7 @@ export function inspectProcess(pid: number): InspectedProcess | undefined {
     seccompFilters: status.seccompFilters,
     noNewPrivileges: status.noNewPrivileges,
     capabilities: status.capabilitiesEffective.toString(16),
-    limits: readLimits(pid),
+    limits: shownLimits(pid),
     lockedKiB: Math.round((status.lockedBytes + status.pinnedBytes) / 1024),
     hugetlbKiB: Math.round(status.hugetlbBytes / 1024),
     devices: listDevices(pid),
@@ -74,10 +75,11 @@ function inspectThread({ tid, comm, processor, userTicks, systemTicks }: ThreadS
   };
 }
 
-function readLimits(pid: number): NonNullable<InspectedProcess['limits']> {
+function shownLimits(pid: number): NonNullable<InspectedProcess['limits']> {
+  const limits = readLimits(pid);
   return Object.fromEntries(
     Object.entries(limitNames).flatMap(([name, resource]) => {
-      const limit = readResourceLimit(pid, resource);
+      const limit = limits?.[resource];
       return limit === undefined ? [] : [[name, { soft: String(limit.soft), hard: String(limit.hard) }]];
     }),
   );
