@@ -8,7 +8,7 @@ import type { DeviceProgram } from './devices/types.ts';
 import { readCgroupValues } from './observe.ts';
 import { readFileAt } from './place.ts';
 import { parsePressure, pressureResources, type Pressure, type PressureResource } from './pressure.ts';
-import type { CgroupSettings, IoMax } from './settings.ts';
+import { settingNames, type CgroupSetting, type CgroupSettings, type IoMax } from './settings.ts';
 import type { Cgroup, CgroupValues } from './types.ts';
 import { parseBytesLimit, parseInteger, parseIoMax, parseKeyed, parseThrottle } from './values.ts';
 import { blkioWeightToWeight } from './weights.ts';
@@ -30,13 +30,7 @@ export interface CgroupObservation extends CgroupValues {
 /** Reads the files of every hierarchy. What vanishes meanwhile is left out; DecodeError for a file of another form. */
 export function observeCgroup(cgroup: Cgroup): CgroupObservation {
   using opened = new DisposableStack();
-  const places = cgroup.directories.flatMap(({ hierarchy, directory }) => {
-    const fd = openIfThere(directory);
-    return fd === undefined ? [] : [{ hierarchy, fd: opened.use(fd) }];
-  });
-  const v2 = places.find(({ hierarchy }) => hierarchy.kind === 'v2')?.fd;
-  const v1 = (controller: string): Fd | undefined =>
-    places.find(({ hierarchy }) => hierarchy.controllers.includes(controller))?.fd;
+  const { v1, v2 } = openDirectories(cgroup, opened);
   const events = v2 === undefined ? undefined : parsed(v2, 'cgroup.events', parseKeyed);
   const values = readCgroupValues(cgroup);
   return {
@@ -53,41 +47,77 @@ export function observeCgroup(cgroup: Cgroup): CgroupObservation {
   };
 }
 
+/** What `planCgroup` needs for these settings and devices, and nothing else: a third of the work. */
+export function observeLimits(
+  cgroup: Cgroup,
+  names: readonly CgroupSetting[],
+): Pick<CgroupObservation, 'settings' | 'cpuWeight' | 'devices' | 'devicePrograms'> {
+  using opened = new DisposableStack();
+  const { v1, v2 } = openDirectories(cgroup, opened);
+  const values = readCgroupValues(cgroup);
+  const { cpuWeight, devices } = values;
+  return {
+    settings: readSettings(values, v1, v2, names),
+    cpuWeight,
+    devices,
+    devicePrograms: v2 === undefined ? undefined : readPrograms(v2),
+  };
+}
+
+function openDirectories(
+  cgroup: Cgroup,
+  opened: DisposableStack,
+): { readonly v1: (controller: string) => Fd | undefined; readonly v2: Fd | undefined } {
+  const places = cgroup.directories.flatMap(({ hierarchy, directory }) => {
+    const fd = openIfThere(directory);
+    return fd === undefined ? [] : [{ hierarchy, fd: opened.use(fd) }];
+  });
+  return {
+    v1: (controller) => places.find(({ hierarchy }) => hierarchy.controllers.includes(controller))?.fd,
+    v2: places.find(({ hierarchy }) => hierarchy.kind === 'v2')?.fd,
+  };
+}
+
 function readSettings(
   values: CgroupValues,
   v1: (controller: string) => Fd | undefined,
   v2: Fd | undefined,
+  names: readonly CgroupSetting[] = settingNames,
 ): Partial<CgroupSettings> {
   const memory = v1('memory');
   const cpuset = v1('cpuset') ?? v2;
   const bytes = (file: string): bigint | 'max' | undefined => parsed(v2, file, parseBytesLimit);
   const cpu = v1('cpu');
   const text = (value: string): string => value.trim();
-  const found: { [S in keyof CgroupSettings]: CgroupSettings[S] | undefined } = {
-    memoryMaxBytes: values.memoryMaxBytes,
-    memoryHighBytes: memory === undefined ? bytes('memory.high') : undefined,
-    memoryMinBytes: memory === undefined ? bytes('memory.min') : undefined,
-    memoryLowBytes:
+  const readers: { [S in CgroupSetting]: () => CgroupSettings[S] | undefined } = {
+    memoryMaxBytes: () => values.memoryMaxBytes,
+    memoryHighBytes: () => (memory === undefined ? bytes('memory.high') : undefined),
+    memoryMinBytes: () => (memory === undefined ? bytes('memory.min') : undefined),
+    memoryLowBytes: () =>
       memory === undefined ? bytes('memory.low') : parsed(memory, 'memory.soft_limit_in_bytes', parseBytesLimit),
-    swapMaxBytes: memory === undefined ? bytes('memory.swap.max') : readSwapV1(memory),
-    cpuShares: values.cpuShares,
-    cpuMax:
+    swapMaxBytes: () => (memory === undefined ? bytes('memory.swap.max') : readSwapV1(memory)),
+    cpuShares: () => values.cpuShares,
+    cpuMax: () =>
       values.cpuQuotaMicros === undefined || values.cpuPeriodMicros === undefined
         ? undefined
         : { quotaMicros: values.cpuQuotaMicros, periodMicros: values.cpuPeriodMicros },
-    cpuBurstMicros: toNumber(
-      cpu === undefined ? parsed(v2, 'cpu.max.burst', parseInteger) : parsed(cpu, 'cpu.cfs_burst_us', parseInteger),
-    ),
-    cpusetCpus: parsed(cpuset, 'cpuset.cpus', text),
-    cpusetMems: parsed(cpuset, 'cpuset.mems', text),
-    pidsMax: values.pidsMax,
-    ioWeight: readIoWeight(v1('blkio'), v2),
-    ioMax: v1('blkio') === undefined ? parsed(v2, 'io.max', parseIoMax) : readThrottles(v1('blkio')),
-    hugetlbMaxBytes: Object.fromEntries(
-      readHugetlb(v1('hugetlb') ?? v2, v1('hugetlb') === undefined ? 'max' : 'limit_in_bytes', parseBytesLimit),
-    ),
+    cpuBurstMicros: () =>
+      toNumber(
+        cpu === undefined ? parsed(v2, 'cpu.max.burst', parseInteger) : parsed(cpu, 'cpu.cfs_burst_us', parseInteger),
+      ),
+    cpusetCpus: () => parsed(cpuset, 'cpuset.cpus', text),
+    cpusetMems: () => parsed(cpuset, 'cpuset.mems', text),
+    pidsMax: () => values.pidsMax,
+    ioWeight: () => readIoWeight(v1('blkio'), v2),
+    ioMax: () => (v1('blkio') === undefined ? parsed(v2, 'io.max', parseIoMax) : readThrottles(v1('blkio'))),
+    hugetlbMaxBytes: () =>
+      Object.fromEntries(
+        readHugetlb(v1('hugetlb') ?? v2, v1('hugetlb') === undefined ? 'max' : 'limit_in_bytes', parseBytesLimit),
+      ),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(
+    names.map((name) => [name, readers[name]()] as const).filter(([, value]) => value !== undefined),
+  );
 }
 
 /** v1 keeps the sum with memory. */

@@ -4,7 +4,8 @@ import { VmletError } from '../../../base/errors.ts';
 import { intersectDeviceRules } from '../../../linux/cgroup/devices/effective.ts';
 import { cgroupDirectory, matchProcessCgroup, readLayout } from '../../../linux/cgroup/layout.ts';
 import { HOUSEKEEPING, adoptPlaces, placeOf, type ManagedCgroup } from '../../../linux/cgroup/manager.ts';
-import { observeCgroup as observeSettings, type CgroupObservation } from '../../../linux/cgroup/observation.ts';
+import { observeLimits } from '../../../linux/cgroup/observation.ts';
+import { settingNames } from '../../../linux/cgroup/settings.ts';
 import { readCgroupValues } from '../../../linux/cgroup/observe.ts';
 import type { Place } from '../../../linux/cgroup/place.ts';
 import type { Cgroup, CgroupLayout } from '../../../linux/cgroup/types.ts';
@@ -66,8 +67,9 @@ function isOfPod(path: string, podUid: string): boolean {
 }
 
 /** `initPid` is PID 1 of the sandbox. */
-export function observeCgroup({ cgroup }: CgroupSpec, initPid: number): CgroupObserved {
-  const seen = observeSettings(directoriesOf(cgroup));
+export function observeCgroup({ cgroup, want }: CgroupSpec, initPid: number): CgroupObserved {
+  const wanted = settingNames.filter((name) => want[name] !== undefined);
+  const seen = observeLimits(directoriesOf(cgroup), wanted);
   return {
     settings: seen.settings,
     cpuWeight: seen.cpuWeight,
@@ -76,7 +78,7 @@ export function observeCgroup({ cgroup }: CgroupSpec, initPid: number): CgroupOb
   };
 }
 
-function observeDevices(cgroup: ManagedCgroup, seen: CgroupObservation): ObservedDevices {
+function observeDevices(cgroup: ManagedCgroup, seen: ReturnType<typeof observeLimits>): ObservedDevices {
   const programs = (seen.devicePrograms ?? []).filter(({ inherited }) => !inherited).map(observeProgram);
   if (placeOf(cgroup, 'devices')?.hierarchy.kind === 'v1') {
     return { rules: seen.devices?.map(formatDeviceRule), programs };
