@@ -48,6 +48,8 @@ export interface ResourceVersion {
   readonly schema?: CompiledSchema;
   /** The schema's source; without one the kind is left out of OpenAPI documents, and clients fall back on what they know. */
   readonly openApiSchema?: object;
+  /** The cell Name where it is not the name alone. */
+  readonly shownName?: (object: KubeObject) => string;
   /** Besides Name. */
   readonly columns: readonly PrinterColumn[];
   readonly hasStatus: boolean;

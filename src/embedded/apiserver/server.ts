@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import { createAccessControl } from './access.ts';
 import type { AccessOptions } from './access.ts';
 import { createAuthenticator } from './auth.ts';
+import { createBuiltinBehaviour } from './builtin-behaviour.ts';
 import { builtinDefinitions } from './builtins/builtins.ts';
 import type { BuiltinSchemas } from './builtins/define.ts';
 import type { ApiContext } from './context.ts';
@@ -19,6 +20,8 @@ import { createInProcessClient } from './in-process-client.ts';
 import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
 import { createRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
+import { defaultServiceRanges } from './services/allocation.ts';
+import type { ServiceRanges } from './services/allocation.ts';
 import type { AdmissionPlugin, DelegatedGroup, UserInfo } from './types.ts';
 import { internalUser } from './types.ts';
 
@@ -32,6 +35,8 @@ export interface ApiServerOptions {
   readonly delegated?: readonly DelegatedGroup[];
   /** Kinds besides the built-in ones. */
   readonly builtins?: readonly ResourceDefinition[];
+  /** Addresses and node ports that Services get. */
+  readonly serviceRanges?: ServiceRanges;
   readonly schemas?: BuiltinSchemas;
   readonly openapi?: OpenApiBuilders;
 }
@@ -56,18 +61,19 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   }
   const { store, logger, admission = [], delegated = [], auth = {} } = options;
   const control = createAccessControl(store, auth);
+  const behaviour = createBuiltinBehaviour({ store, registry }, options.serviceRanges ?? defaultServiceRanges);
   const context: ApiContext = {
     store,
     registry,
-    admission: [...admission, control.guard],
-    actions: { 'serviceaccounts/token': control.requestToken },
+    admission: [...behaviour.first, ...admission, control.guard, ...behaviour.last],
+    actions: { ...behaviour.actions, 'serviceaccounts/token': control.requestToken },
     logger,
   };
   const crds = startCrdLifecycle(context);
   const namespaces = startNamespaceLifecycle(context);
   const client = createInProcessClient(context, internalUser);
   await Promise.all(initialNamespaces.map((name) => ensureNamespace(client, name)));
-  await control.start(context, client);
+  await Promise.all([control.start(context, client), behaviour.start(context, client)]);
   const loadBuilders = async (): Promise<OpenApiBuilders> =>
     options.openapi ?? (await import('./handlers/openapi-builders.ts')).openApiBuilders;
   const front = createHttpFront(context, {
@@ -88,7 +94,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     listen: ({ host = '127.0.0.1', port }) => front.listen({ host, port }),
     async close() {
       await front.close();
-      await Promise.all([crds.close(), namespaces.close(), control.close()]);
+      await Promise.all([crds.close(), namespaces.close(), control.close(), behaviour.close()]);
     },
   };
 }

@@ -30,7 +30,10 @@ export function buildTable(version: ResourceVersion, objects: readonly KubeObjec
     metadata: options.metadata,
     columnDefinitions: options.withColumns ? [nameColumn, ...version.columns.map(columnDefinition)] : null,
     rows: objects.map((object) => ({
-      cells: [object.metadata.name, ...version.columns.map((column) => cell(column, object, nowMs))],
+      cells: [
+        version.shownName?.(object) ?? object.metadata.name,
+        ...version.columns.map((column) => cell(column, object, nowMs)),
+      ],
       ...(options.includeObject !== 'None' && {
         object: options.includeObject === 'Object' ? object : partialObject(object, options.metaVersion),
       }),

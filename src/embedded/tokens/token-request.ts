@@ -1,4 +1,5 @@
 /** `serviceaccounts/token`: a token for an account, `kubectl create token`. Source: pkg/registry/core/serviceaccount/storage. */
+import { formatTime } from '../../apimachinery/time.ts';
 import { forbiddenField, invalidField, notSupportedField } from '../../apimachinery/field-error.ts';
 import type { FieldError } from '../../apimachinery/field-error.ts';
 import { nodeType, podType, secretType } from '../../apimachinery/core.ts';
@@ -56,11 +57,11 @@ export function answerTokenRequest(
   return {
     kind: 'TokenRequest',
     apiVersion: 'authentication.k8s.io/v1',
-    metadata: { name, namespace, creationTimestamp: new Date().toISOString().replace(/\.\d+/u, '') },
+    metadata: { name, namespace, creationTimestamp: formatTime() },
     spec: { audiences: meant, expirationSeconds: seconds, boundObjectRef: reference ?? null },
     status: {
       token: issued.token,
-      expirationTimestamp: new Date((issued.expiresAt ?? 0) * 1000).toISOString().replace(/\.\d+/u, ''),
+      expirationTimestamp: formatTime((issued.expiresAt ?? 0) * 1000),
     },
   };
 }

@@ -13,7 +13,11 @@ import {
   serviceAccountDefinition,
 } from './plain.ts';
 import { podDefinition } from './pod.ts';
+import { quotaDefinitions } from './quota.ts';
 import { rbacDefinitions } from './rbac.ts';
+import { serviceDefinitions } from './service.ts';
+import { storageDefinitions } from './storage.ts';
+import { workloadDefinitions } from './workload.ts';
 
 export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[] {
   return [
@@ -26,6 +30,10 @@ export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[
     serviceAccountDefinition(schemas),
     leaseDefinition(schemas),
     crdDefinition(schemas),
+    ...storageDefinitions(schemas),
+    ...serviceDefinitions(schemas),
+    ...quotaDefinitions(schemas),
+    ...workloadDefinitions(schemas),
     ...rbacDefinitions(schemas),
     ...accessReviewDefinitions(schemas),
   ];

@@ -12,6 +12,7 @@ export interface BuiltinOptions {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly columns?: readonly PrinterColumn[];
+  readonly shownName?: ResourceVersion['shownName'];
   readonly hasStatus?: boolean;
   readonly strategy?: Strategy;
   readonly storagePrefix?: string;
@@ -48,6 +49,7 @@ export function defineBuiltin(options: BuiltinOptions, schemas: BuiltinSchemas):
         ...(schema?.source && { openApiSchema: schema.source }),
         ...(schema?.compiled && { schema: schema.compiled }),
         columns: options.columns ?? [ageColumn],
+        ...(options.shownName && { shownName: options.shownName }),
         hasStatus: options.hasStatus ?? false,
         ...(options.fromStorage && { fromStorage: options.fromStorage }),
         ...(options.toStorage && { toStorage: options.toStorage }),

@@ -13,7 +13,7 @@ import type { BuiltinSchemas } from './define.ts';
 const defaultGraceSeconds = 30;
 
 const strategy: Strategy = {
-  subresources: ['binding'],
+  subresources: ['binding', 'eviction'],
   prepareForCreate(object) {
     const pod = object as Pod;
     pod.spec.restartPolicy ??= 'Always';
