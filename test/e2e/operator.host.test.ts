@@ -12,7 +12,7 @@ import type { PathReport, PathVerdict } from '../../src/vm/inspection/packet-pat
 import type { StartTrace } from '../../src/vm/trace/trace.ts';
 import type { Waterfall } from '../../src/vm/trace/waterfall.ts';
 import { run, sandboxProcesses } from '../support/host.ts';
-import { missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
+import { missingForHostTests, readText, startInstance, type TestInstance } from '../support/instance.ts';
 import {
   addresses,
   create,
@@ -91,7 +91,7 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
       ['queue of tap0'],
     );
     const nofile = process?.limits?.['nofile'];
-    assert.equal(run('prlimit', '-p', String(qemu), '--nofile', '-o', 'SOFT', '--noheadings').trim(), nofile?.soft);
+    assert.equal(/^Max open files +(\d+)/m.exec(readText(`/proc/${qemu}/limits`))?.[1], nofile?.soft);
     assert.equal(process?.seccomp, 'filter');
     assert.ok((process.seccompFilters ?? 0) >= 1);
     const compared = inspection.seccomp?.find(({ pid }) => pid === qemu);
@@ -106,7 +106,9 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
   await t.test('inspect net: packets of a healthy VM pass', async () => {
     const { code, verdicts } = await inspectNet(instance);
     assert.deepEqual(onIpv4(verdicts), ['out passes', 'in passes'], JSON.stringify(verdicts));
-    assert.equal(code, 0);
+    // The test's host may have no way out by IPv6, which is said too.
+    const trouble = verdicts.filter(({ outcome }) => outcome === 'stops' || outcome === 'loses');
+    assert.equal(code, trouble.length === 0 ? 0 : 1, JSON.stringify(verdicts));
   });
 
   const bridge = instance.bridge;

@@ -27,12 +27,23 @@ namespaces
 process 4242 qemu-system-x86
   user               107     (as it should be)
   seccomp            filter  (as it should be)
+  seccomp filters    2
   no new privileges  yes     (as it should be)
   capabilities       none    (as it should be)
   anonymous memory   210 MiB
-  threads            2
+  locked memory      64 KiB
+  limit memlock      8 MiB, may be raised to unlimited
+  limit nofile       20000
+  descriptor 11      /dev/kvm
+  descriptor 13      kvm-vcpu, vCPU 0
+  descriptor 20      /dev/net/tun, queue of tap0
+  threads            3
   thread 4242        qemu-system-x86
-  thread 4250        CPU 0/KVM
+  thread 4250        CPU 0/KVM, vCPU 0, last on CPU 3, may run on 2-3, SCHED_OTHER nice 0, 3.64 s
+  thread 4251        CPU 1/KVM, vCPU 1, SCHED_FIFO priority 1
+
+kernel thread 4260 vhost-4242
+  thread 4260  vhost-4242, last on CPU 1
 
 control group (v1) /vmlet/podpod-uid
   memory limit               400 MiB   (as it should be)
@@ -42,6 +53,10 @@ control group (v1) /vmlet/podpod-uid
   CPU limit                  1.5 CPUs  (as it should be)
   CPU time used              3.64 s
   threads at most            1024
+
+pressure
+  cpu     some waited 1.5 %, 0.3 %, 0 % of 10, 60, 300 s
+  memory  some waited 0 %, 0 %, 0 %; all waited 0 %, 0 %, 0 % of 10, 60, 300 s
 
 devices that may be opened
   c *:* m       device files may be made, not opened  (as it should be)
@@ -75,6 +90,9 @@ addresses taken by the guest
 
 disks
   vda  data virtio /var/run/disk.qcow2
+
+changed by others before
+  2026-01-01T00:00:00.000Z DriftRepaired  network: put back
 `,
   );
 });
@@ -139,6 +157,26 @@ for (const [what, inspection, found] of drifts) {
     );
   });
 }
+
+test('filters in the kernel: as the profile, weaker, or not to be seen', () => {
+  const nothing = { pid: 7, differences: [], stricter: 0 };
+  const found = (seccomp: Inspection['seccomp'] & {}) => {
+    const inspection = { ...sampleInspection, seccomp };
+    const drift = findDrift(layOut(inspection, expected)).map(
+      ({ what, seen, shouldBe }) => `${what}: ${seen}; ${shouldBe}`,
+    );
+    return [drift, formatInspection(inspection, { expected })] as const;
+  };
+  const [good, page] = found([{ ...nothing, stricter: 3 }]);
+  assert.deepEqual(good, []);
+  assert.match(
+    page,
+    /process 7 +decides as the profile says, and refuses 3 calls more by a filter of its own +\(as it/,
+  );
+  const [weak] = found([{ ...nothing, differences: [{ syscall: 'mount', expected: 'errno 1', actual: 'allow' }] }]);
+  assert.deepEqual(weak, ['process 7, mount: allow; errno 1']);
+  assert.match(found([{ ...nothing, problem: 'no root' }])[1], /process 7 +not compared: no root\n/);
+});
 
 test('drift comes first on the page and is marked where it is', () => {
   const page = formatInspection(values({ memoryMaxBytes: '104857600' }), { expected });
