@@ -23,7 +23,7 @@ export async function wipeRuntime(instance: Pick<TestInstance, 'stateDir' | 'run
     run('ip', 'link', 'delete', instance.bridge);
   }
   for (const [, family = '', table = ''] of run('nft', 'list', 'tables').matchAll(/^table (\S+) (\S+)$/gm)) {
-    if (table === instance.bridge) {
+    if (table === instance.bridge || table === `${instance.bridge}-services`) {
       run('nft', 'delete', 'table', family, table);
     }
   }

@@ -7,6 +7,7 @@ import { inspectCommand } from './inspect/command.ts';
 import { listCommand } from './list/command.ts';
 import { logsCommand } from './logs/command.ts';
 import { pauseCommand } from './pause/command.ts';
+import { portForwardCommand } from './port-forward/command.ts';
 import { restartCommand } from './restart/command.ts';
 import { startCommand } from './start/command.ts';
 import { stopCommand } from './stop/command.ts';
@@ -22,6 +23,7 @@ export const machineCommands: readonly CommandSpec[] = [
   pauseCommand,
   unpauseCommand,
   consoleCommand,
+  portForwardCommand,
   logsCommand,
   inspectCommand,
   explainCommand,

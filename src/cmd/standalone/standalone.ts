@@ -34,6 +34,8 @@ import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
+import { endpointSliceType, endpointsType, serviceType } from '../../embedded/services/kinds.ts';
+import { servicesTable, startServices } from '../../embedded/services/services.ts';
 import { launcherSeccomp } from '../../embedded/sandbox/launcher-seccomp.ts';
 import { listSandboxes, removeSandboxRemains } from '../../embedded/sandbox/sandbox.ts';
 import { prepareSandboxHost } from '../../embedded/sandbox/sandbox-host.ts';
@@ -61,7 +63,19 @@ import type { StandaloneSettings } from './settings.ts';
 import { startTraces } from './traces.ts';
 
 /** Kinds whose objects can own others or be owned. */
-const collectedTypes = [podType, configMapType, secretType, leaseType, namespaceType, nodeType, vmType, vmiType];
+const collectedTypes = [
+  podType,
+  configMapType,
+  secretType,
+  leaseType,
+  namespaceType,
+  nodeType,
+  serviceType,
+  endpointsType,
+  endpointSliceType,
+  vmType,
+  vmiType,
+];
 
 export interface Standalone {
   readonly kubeconfig: string;
@@ -210,6 +224,21 @@ export async function startStandalone(options: {
     signal,
   });
   deferClosed(runtime.closed);
+  const services = startServices({
+    client,
+    table: servicesTable(settings.bridge),
+    bridge: settings.bridge,
+    podNetworks: [network.cidr, settings.podCidrV6],
+    reactor,
+    resyncMs: settings.driftResyncMs,
+    logger: logger.child({ name: 'services' }),
+    signal,
+  });
+  undo.defer(async () => {
+    stopping.abort();
+    // VMs that run on keep their Services.
+    await services.close({ removeTable: (await listSandboxes(sandbox)).length === 0 });
+  });
 
   startScheduler({ client, logger: logger.child({ name: 'scheduler' }), signal, events });
   startGarbageCollector({

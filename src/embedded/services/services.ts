@@ -41,10 +41,8 @@ export interface ServicesOptions extends DataPlaneSettings {
 export interface Services {
   /** Settles when the table is as the API says for the first time. */
   readonly ready: Promise<void>;
-  /** After the signal: waits for work in flight and lets go of the sockets. */
-  close(): Promise<void>;
-  /** Takes the table away; before `close`. */
-  remove(): void;
+  /** After the signal: waits for work in flight, takes the table away when told so, and lets go of the sockets. */
+  close(options: { readonly removeTable: boolean }): Promise<void>;
 }
 
 const part = 'services';
@@ -137,11 +135,14 @@ export function startServices(options: ServicesOptions): Services {
   const owned = started.move();
   return {
     ready: inSync.promise,
-    async close() {
+    async close({ removeTable }) {
+      drift.close();
       await Promise.all([endpoints.closed, controller.closed, drift.idle()]);
+      if (removeTable) {
+        plane.remove();
+      }
       owned.dispose();
     },
-    remove: () => plane.remove(),
   };
 }
 

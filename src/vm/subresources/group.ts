@@ -11,6 +11,7 @@ import { explain } from './explain/explain.ts';
 import { inspect } from './inspect/inspect.ts';
 import { inspectNetwork } from './inspect/inspect-network.ts';
 import { pause } from './pause/pause.ts';
+import { portforward } from './portforward/portforward.ts';
 import { restart } from './restart/restart.ts';
 import { start } from './start/start.ts';
 import { stop } from './stop/stop.ts';
@@ -36,6 +37,7 @@ const subresources: readonly Subresource[] = [
   pause,
   unpause,
   console,
+  portforward,
   inspect,
   inspectNetwork,
   trace,
@@ -50,6 +52,8 @@ export interface GroupRequest {
   readonly resource: string | undefined;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
+  /** Path segments after the subresource. */
+  readonly rest?: readonly string[];
   readonly query: URLSearchParams;
   readonly body: unknown;
 }
@@ -143,7 +147,11 @@ function find(request: GroupRequest): { subresource: Subresource; target: Subres
   if (subresource === undefined) {
     throw notFound({ group: subresourceGroupName, resource: `${resource}/${request.subresource ?? ''}` }, name);
   }
-  return { subresource, target: { namespace, name, body: request.body, query: request.query } };
+  const { rest = [] } = request;
+  if (rest.length < (subresource.rest?.least ?? 0) || rest.length > (subresource.rest?.most ?? 0)) {
+    throw unknownPath();
+  }
+  return { subresource, target: { namespace, name, rest, body: request.body, query: request.query } };
 }
 
 /** The members that virtctl prints. */

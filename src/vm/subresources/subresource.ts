@@ -36,6 +36,8 @@ export interface SubresourceContext {
 export interface SubresourceRequest {
   readonly namespace: string;
   readonly name: string;
+  /** Path segments after the subresource. */
+  readonly rest?: readonly string[];
   readonly body: unknown;
   readonly query: URLSearchParams;
 }
@@ -49,6 +51,8 @@ export interface Subresource {
   readonly resource: 'virtualmachines' | 'virtualmachineinstances';
   readonly name: string;
   readonly method: 'GET' | 'PUT';
+  /** How many path segments may follow its name; none when left out. */
+  readonly rest?: { readonly least: number; readonly most: number };
   handle?(context: SubresourceContext, request: SubresourceRequest): Promise<SubresourceResponse>;
   /** For a GET that becomes a WebSocket: the bytes to carry. */
   connect?(context: SubresourceContext, request: SubresourceRequest): Promise<Duplex>;

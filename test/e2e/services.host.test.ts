@@ -1,0 +1,212 @@
+/** Services in front of real VMs: from the host, from a VM's network, from another host. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { pollUntil } from '../../src/base/deadline.ts';
+import {
+  endpointSliceType,
+  endpointsType,
+  type Service,
+  serviceNameLabel,
+  serviceType,
+} from '../../src/embedded/services/kinds.ts';
+import { run } from '../support/host.ts';
+import { missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
+import { addresses, create, fetchFromGuest, machineManifest, remove, waitForPhase } from '../support/machines.ts';
+
+const skip = missingForHostTests() ?? false;
+const deadlineMs = 10_000;
+const exec = promisify(execFile);
+
+const tableOf = (instance: TestInstance): string => `${instance.bridge}-services`;
+
+function service(name: string, spec: NonNullable<Service['spec']>): Service {
+  const ports = [{ name: 'http', port: 80 }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default' },
+    spec: { selector: { app: 'web' }, ports, ...spec },
+  };
+}
+
+function machine(name: string, labels: Readonly<Record<string, string>>) {
+  const manifest = machineManifest(name);
+  return { ...manifest, metadata: { ...manifest.metadata, labels: { ...labels } } };
+}
+
+/** Addresses of the ready endpoints in all slices of a Service. */
+async function endpointsOf(instance: TestInstance, name: string): Promise<string[]> {
+  const { items } = await instance.api.client.list(endpointSliceType, {
+    namespace: 'default',
+    labelSelector: `${serviceNameLabel}=${name}`,
+  });
+  return items
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready === true)
+    .flatMap((endpoint) => endpoint.addresses)
+    .sort();
+}
+
+function until(what: string, reached: () => Promise<boolean> | boolean, timeoutMs = deadlineMs): Promise<unknown> {
+  const look = async () => ((await reached()) ? true : undefined);
+  return pollUntil(look, { timeoutMs, intervalMs: 20, doing: what });
+}
+
+/** Fetches by curl-like requests from a network namespace of the host: `netns` is an argument of nsenter. */
+async function fetchFrom(netns: string, url: string): Promise<string> {
+  const script = `fetch(process.argv[1], { signal: AbortSignal.timeout(5000) }).then((r) => r.text()).then((t) => process.stdout.write(t))`;
+  const { stdout } = await exec('nsenter', [`--net=${netns}`, process.execPath, '-e', script, url], {
+    timeout: deadlineMs,
+  });
+  return stdout;
+}
+
+/** A host beside this one, on a link of its own. Gives the path of its namespace and this host's address there. */
+function outsideHost(t: TestContext): { netns: string; address: string } {
+  const name = `svc-out-${process.pid}`;
+  const link = `vs${process.pid % 1_000_000}`;
+  run('ip', 'netns', 'add', name);
+  t.after(() => run('ip', 'netns', 'del', name));
+  run('ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+  const net = `203.0.113.${4 * (process.pid % 60)}`;
+  const at = (number: number) => net.replace(/\d+$/u, (last) => String(Number(last) + number));
+  run('ip', 'addr', 'add', `${at(1)}/30`, 'dev', link);
+  run('ip', 'link', 'set', link, 'up');
+  run('ip', '-n', name, 'addr', 'add', `${at(2)}/30`, 'dev', 'eth0');
+  run('ip', '-n', name, 'link', 'set', 'eth0', 'up');
+  return { netns: `/run/netns/${name}`, address: at(1) };
+}
+
+test('Services reach VMs', { skip, timeout: 300_000 }, async (t) => {
+  const instance = await startInstance(t);
+  const { client } = instance.api;
+  await create(instance, machine('one', { app: 'web', who: 'one' }));
+  await create(instance, machine('two', { app: 'web', who: 'two' }));
+  const [one, two] = await Promise.all(['one', 'two'].map((name) => waitForPhase(instance, name, 'Running')));
+  assert.ok(one && two);
+  const ips = [addresses(one)[0] ?? '', addresses(two)[0] ?? ''];
+  await Promise.all(ips.map((ip) => fetchFromGuest(ip)));
+  const pages = await Promise.all(ips.map((ip) => fetchFromGuest(ip)));
+
+  const both = await client.create(serviceType, service('web', { type: 'NodePort' }));
+  const only = await client.create(serviceType, service('only', { selector: { who: 'one' } }));
+  await client.create(serviceType, service('headless', { clusterIP: 'None' }));
+  const ipOf = (made: Service): string => made.spec?.clusterIP ?? '';
+  const nodePort = both.spec?.ports?.[0]?.nodePort ?? 0;
+  assert.match(ipOf(both), /^\d+\.\d+\.\d+\.\d+$/u);
+  await until('endpoints of both VMs', async () => (await endpointsOf(instance, 'web')).length === 2);
+
+  await t.test('endpoints are those of the VMs, in slices and in Endpoints, headless too', async () => {
+    assert.deepEqual(await endpointsOf(instance, 'web'), ips.toSorted());
+    await until(
+      'endpoints of the headless Service',
+      async () => (await endpointsOf(instance, 'headless')).length === 2,
+    );
+    const { subsets } = await client.get(endpointsType, { namespace: 'default', name: 'only' });
+    assert.deepEqual(
+      subsets?.map((subset) => [subset.addresses?.map(({ ip }) => ip), subset.ports?.[0]?.port]),
+      [[[ips[0]], 80]],
+    );
+    assert.doesNotMatch(run('nft', 'list', 'table', 'inet', tableOf(instance)), /headless/u);
+  });
+
+  await t.test('from the host: the one VM, and over many connections both', async () => {
+    assert.equal(await fetchFromGuest(ipOf(only)), pages[0]);
+    await fetchFromGuest(ipOf(both));
+    const guests = `/run/netns`;
+    assert.ok(guests);
+    const counts = new Map<string, number>();
+    for (let index = 0; index < 40; index++) {
+      const text = await fetchFrom('/proc/self/ns/net', `http://${ipOf(both)}/`);
+      counts.set(text, (counts.get(text) ?? 0) + 1);
+    }
+    assert.equal(
+      [...counts.values()].reduce((sum, count) => sum + count, 0),
+      40,
+    );
+    const rules = run('nft', 'list', 'table', 'inet', tableOf(instance));
+    assert.match(rules, new RegExp(`${ips[0]} \\. 80`, 'u'));
+    if (pages[0] !== pages[1]) {
+      assert.equal(counts.size, 2, 'both VMs answer');
+    }
+  });
+
+  await t.test('from the network of another VM', async () => {
+    const uid = await podUid(instance, 'two');
+    const page = await fetchFrom(`${instance.runDir}/netns/${uid}`, `http://${ipOf(only)}/`);
+    assert.equal(page, pages[0]);
+  });
+
+  await t.test('NodePort from another host and from this one', async (subtest) => {
+    const outside = outsideHost(subtest);
+    assert.ok(pages.includes(await fetchFrom(outside.netns, `http://${outside.address}:${nodePort}/`)));
+    assert.ok(pages.includes(await fetchFrom('/proc/self/ns/net', `http://${outside.address}:${nodePort}/`)));
+  });
+
+  await t.test('a table that somebody flushed is put back', async () => {
+    for (const words of [
+      ['flush', 'table', 'inet', tableOf(instance)],
+      ['delete', 'table', 'inet', tableOf(instance)],
+    ]) {
+      const before = run('nft', '-s', 'list', 'table', 'inet', tableOf(instance));
+      run('nft', ...words);
+      await until(`the table after ${words[0]}`, () => listed(instance) === before, 5000);
+      assert.equal(await fetchFromGuest(ipOf(only)), pages[0]);
+    }
+    assert.match(instance.log(), /table of Services was changed: repaired/u);
+  });
+
+  await t.test('a VM that is deleted is out within a second; the last one leaves a refusal', async () => {
+    await remove(instance, 'two');
+    await until('the endpoint to go', async () => (await endpointsOf(instance, 'web')).length === 1, 3000);
+    await until('the element to go', () => !listed(instance).includes(`${ips[1]} .`), 1000);
+    assert.equal(await fetchFromGuest(ipOf(both)), pages[0]);
+    await remove(instance, 'one');
+    await until('the last endpoint to go', async () => (await endpointsOf(instance, 'web')).length === 0, 3000);
+    await until('the refusal', () => listed(instance).includes('goto refuse'), 1000);
+    const refused = await fetch(`http://${ipOf(both)}/`, { signal: AbortSignal.timeout(3000) }).catch(
+      (error: unknown) => String((error as { cause?: { code?: string } }).cause?.code),
+    );
+    assert.equal(refused, 'ECONNREFUSED');
+  });
+
+  await t.test('a Service that is deleted takes its slices with it, the last one the table', async () => {
+    for (const name of ['web', 'only', 'headless']) {
+      await client.delete(serviceType, { namespace: 'default', name });
+    }
+    await until('no slices', async () => {
+      const { items } = await client.list(endpointSliceType, { namespace: 'default' });
+      return items.every(({ metadata }) => metadata.labels?.[serviceNameLabel] === 'kubernetes');
+    });
+    await until('no table', () => !run('nft', 'list', 'tables').includes(tableOf(instance)));
+  });
+
+  await t.test('vmlet that ends without a VM leaves nothing', async () => {
+    await client.create(serviceType, service('left', {}));
+    await until('the table', () => run('nft', 'list', 'tables').includes(tableOf(instance)));
+    await instance.stop('SIGTERM');
+    assert.doesNotMatch(run('nft', 'list', 'tables'), new RegExp(instance.bridge, 'u'));
+  });
+});
+
+function listed(instance: TestInstance): string {
+  try {
+    return run('nft', '-s', 'list', 'table', 'inet', tableOf(instance));
+  } catch {
+    return '';
+  }
+}
+
+async function podUid(instance: TestInstance, vmi: string): Promise<string> {
+  const { out } = await instance.kubectl(
+    'get',
+    'pods',
+    '-l',
+    `vm.kubevirt.io/name=${vmi}`,
+    '-o',
+    'jsonpath={.items[0].metadata.uid}',
+  );
+  return out.trim();
+}
