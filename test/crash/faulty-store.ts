@@ -10,8 +10,9 @@ export const faults = [
   'swapped-events',
 ] as const;
 
-const everyNthEvent = 10;
-const staleMs = 20;
+/** Over all watches, as each lives for a few events only. */
+const everyNthEvent = 3;
+const staleMs = 500;
 
 /** `fault` '' gives the store as it is. */
 export function withFault(store: Store, fault: string): Store {
@@ -63,16 +64,16 @@ export function withFault(store: Store, fault: string): Store {
         update: (key, encode, expected) => store.update(key, encode, store.latest(key)?.revision ?? expected),
         latest: store.get,
       });
-    default:
+    default: {
+      let count = 0;
       return proxy({
         watch(options) {
-          let count = 0;
           let held: StoreEvent | undefined;
           return store.watch({
             ...options,
             onEvent(event) {
-              count += 1;
-              if (count % everyNthEvent !== 0 || !event.key.includes('/crash/')) {
+              count += event.key.includes('/crash/') ? 1 : 0;
+              if (count % everyNthEvent !== 0) {
                 options.onEvent(event);
                 if (held !== undefined) {
                   options.onEvent(held);
@@ -88,5 +89,6 @@ export function withFault(store: Store, fault: string): Store {
           });
         },
       });
+    }
   }
 }

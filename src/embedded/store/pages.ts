@@ -28,6 +28,11 @@ export interface PageFile {
   readonly transaction: number;
   /** The named table, if there is one. */
   table(name: string): PageTree | undefined;
+  /**
+   * Is the list of free pages sound: LMDB writes into these. Each page is there once and in no table. Throws StoreError
+   * `Corrupt`.
+   */
+  requireFreeList(): void;
   /** All records of a table, in key order. Throws StoreError `Corrupt`. */
   records(tree: PageTree): Generator<PageRecord>;
   close(): void;
@@ -51,6 +56,7 @@ interface Meta {
   readonly lastPage: bigint;
   readonly transaction: bigint;
   readonly main: PageTree;
+  readonly free: PageTree;
 }
 
 /** Throws StoreError `Corrupt` for a file that is no LMDB file or shorter than what it says of itself. */
@@ -97,6 +103,7 @@ function readPages(path: string, descriptor: number): PageFile {
     }
     return {
       pageBytes: meta.readUInt32LE(24),
+      free: readTree(meta.subarray(24)),
       main: readTree(meta.subarray(24 + treeBytes)),
       lastPage: meta.readBigUInt64LE(120),
       transaction: meta.readBigUInt64LE(128),
@@ -165,7 +172,20 @@ function readPages(path: string, descriptor: number): PageFile {
     ) {
       throw fail(`page ${overflow} is not the value that page ${pageNumber} says it is`);
     }
+    for (let index = 0n; index < pages; index += 1n) {
+      take(overflow + index);
+    }
     return read(Number(overflow) * pageBytes + pageHeaderBytes, low);
+  }
+
+  /** Pages in use, while `requireFreeList` fills it. */
+  let used: Set<bigint> | undefined;
+
+  function take(number: bigint): void {
+    if (used?.has(number) === true) {
+      throw fail(`page ${number} is used twice`);
+    }
+    used?.add(number);
   }
 
   function* walk(number: bigint, depth: number): Generator<PageRecord & { readonly flags: number }> {
@@ -173,6 +193,7 @@ function readPages(path: string, descriptor: number): PageFile {
       throw fail(`page ${number} is part of a ring`);
     }
     const page = readPage(number);
+    take(number);
     const flags = page.readUInt16LE(18);
     const count = page.readUInt16LE(20) / 2;
     if (
@@ -192,12 +213,15 @@ function readPages(path: string, descriptor: number): PageFile {
     }
   }
 
-  function* records(tree: PageTree): Generator<PageRecord & { readonly flags: number }> {
+  function* records(
+    tree: PageTree,
+    compare = (left: Buffer, right: Buffer): number => Buffer.compare(left, right),
+  ): Generator<PageRecord & { readonly flags: number }> {
     let count = 0;
     let previous: Buffer | undefined;
     if (tree.root !== noRoot) {
       for (const record of walk(tree.root, 1)) {
-        if (previous !== undefined && Buffer.compare(previous, record.key) >= 0) {
+        if (previous !== undefined && compare(previous, record.key) >= 0) {
           throw fail('its records are out of order');
         }
         previous = record.key;
@@ -207,6 +231,32 @@ function readPages(path: string, descriptor: number): PageFile {
     }
     if (count !== tree.entries) {
       throw fail(`a table has ${count} records where ${tree.entries} should be`);
+    }
+  }
+
+  /** A count, then page numbers; a negative number n says that the next one begins a block of -n pages. */
+  function takeFreePages(list: Buffer): void {
+    const count = list.length < 8 ? -1n : list.readBigInt64LE(0);
+    if (count < 0n || count > BigInt(list.length / 8 - 1)) {
+      throw fail('its list of free pages is longer than its record');
+    }
+    for (let index = 1; index <= Number(count); index += 1) {
+      const number = list.readBigInt64LE(index * 8);
+      const block = number < 0n;
+      index += block ? 1 : 0;
+      if (index > Number(count) || (block && -number > meta.lastPage)) {
+        throw fail('its list of free pages ends in the middle of a block');
+      }
+      const first = block ? list.readBigInt64LE(index * 8) : number;
+      for (let page = first; page < first + (block ? -number : 1n); page += 1n) {
+        // Zeros are gaps that LMDB leaves.
+        if (page !== 0n && (page < 2n || page > meta.lastPage)) {
+          throw fail(`its list of free pages names page ${page}, outside the file`);
+        }
+        if (page !== 0n) {
+          take(page);
+        }
+      }
     }
   }
 
@@ -220,7 +270,27 @@ function readPages(path: string, descriptor: number): PageFile {
       }
       return undefined;
     },
-    records,
+    requireFreeList() {
+      used = new Set();
+      try {
+        for (const { value, flags } of records(meta.main)) {
+          if ((flags & nodeFlags.table) !== 0 && value.length === treeBytes) {
+            drain(records(readTree(value)));
+          }
+        }
+        // Keys are transactions, numbers of this machine's byte order.
+        const lists = [...records(meta.free, (left, right) => Buffer.compare(reversed(left), reversed(right)))];
+        for (const { key, value } of lists) {
+          if (key.length !== 8 || key.readBigUInt64LE(0) > meta.transaction) {
+            throw fail('its list of free pages is of a transaction to come');
+          }
+          takeFreePages(value);
+        }
+      } finally {
+        used = undefined;
+      }
+    },
+    records: (tree) => records(tree),
     close: () => closeSync(descriptor),
   };
 }
@@ -244,4 +314,14 @@ function nodeFits(page: Buffer, at: number): boolean {
 /** lmdb names tables with a NUL at the end. */
 function isNamed(key: Buffer, name: string): boolean {
   return key.toString('latin1') === `${name}\0`;
+}
+
+function drain(values: Iterable<unknown>): void {
+  for (const _ of values) {
+    // Only what the walk itself checks is wanted.
+  }
+}
+
+function reversed(bytes: Buffer): Buffer {
+  return Buffer.from(bytes).reverse();
 }

@@ -59,6 +59,7 @@ export function verifyPages(pages: PageFile, cipher?: ValueCipher): StoreReport 
     // Of another format nothing more is known here: opening it upgrades or refuses it.
     return { ...report, entries: 0, events: 0 };
   }
+  pages.requireFreeList();
   const newest = readLog(pages, state);
   const opener = cipher ?? (sealedWith.length === 0 ? noCipher : undefined);
   let entries = 0;
