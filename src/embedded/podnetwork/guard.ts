@@ -37,6 +37,7 @@ import type { SetShape } from '../../linux/nftables/requests.ts';
 import type { BaseChain, NftSet, Rule, SetElement, SetType, Table } from '../../linux/nftables/types.ts';
 import { addressHex, concatHex, interfaceHex, uintHex } from '../../linux/nftables/values.ts';
 import { linkLocalAddress } from './addresses.ts';
+import type { SetElements } from './model.ts';
 
 /** Before everything else that looks at frames of a bridge (NF_BR_PRI_NAT_DST_BRIDGED of linux/netfilter_bridge.h). */
 const PRIORITY = -300;
@@ -148,6 +149,12 @@ export function guardTable(options: {
       },
     ],
   };
+}
+
+/** What a port's pod is in the sets of the table. Pure. */
+export function guardElements(port: GuardedPort): SetElements[] {
+  const elements = elementsOf([port]);
+  return (Object.keys(shapes) as SetName[]).map((name) => ({ set: setShape(name), elements: elements[name] }));
 }
 
 /** What `NFT_MSG_NEWSETELEM` needs to know of a set of the guard. */

@@ -12,10 +12,10 @@ import { isNamespaceFile, openNamespace, removePinnedNamespace } from '../../lin
 import { deleteTable } from '../../linux/nftables/nftables.ts';
 import { deleteLinkIfPresent, findLink, listLinks } from '../../linux/rtnetlink/links/links.ts';
 import { addressAt, CANDIDATE_CIDRS, lastPodNumber, overlaps, podMacAddress, requirePodCidrs } from './addresses.ts';
-import { openAllocation } from './allocation.ts';
-import { applyPodNetworkOps } from './apply.ts';
+import { type Allocated, openAllocation } from './allocation.ts';
+import { applyPodNetworkOps, wasOvertaken } from './apply.ts';
 import { describeOp, reasonOf } from './describe.ts';
-import type { GuardedPort } from './guard.ts';
+import { guardElements, type GuardedPort } from './guard.ts';
 import {
   canGuard,
   foreignNetworks,
@@ -124,13 +124,15 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
   const hostSpecNow = (without?: string) => hostSpec(settings, guardedPorts(without));
 
   function guardedPorts(without: string | undefined): GuardedPort[] {
-    return [...allocation.entries()]
-      .filter(([uid]) => uid !== without)
-      .map(([uid, { number, guestMacs }]) => ({
-        hostLink: hostLinkName(bridge, uid),
-        macAddresses: [podMacAddress(addressAt(cidr, number)), ...guestMacs],
-        addresses: podNetworks(settings).map((network) => addressAt(network, number)),
-      }));
+    return [...allocation.entries()].filter(([uid]) => uid !== without).map(([uid, entry]) => guardedPort(uid, entry));
+  }
+
+  function guardedPort(uid: string, { number, guestMacs }: Allocated): GuardedPort {
+    return {
+      hostLink: hostLinkName(bridge, uid),
+      macAddresses: [podMacAddress(addressAt(cidr, number)), ...guestMacs],
+      addresses: podNetworks(settings).map((network) => addressAt(network, number)),
+    };
   }
 
   function planHostNow(without?: string): PodNetworkOp[] {
@@ -138,9 +140,10 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
     return planHost(spec, observeHost(host, spec));
   }
 
+  const specOf = (uid: string) => podSpec({ uid, number: allocation.acquire(uid) }, settings, options.takenNics);
+
   function planPodNow(uid: string): PodNetworkOp[] {
-    const number = allocation.acquire(uid);
-    const spec = podSpec({ uid, number }, settings, options.takenNics);
+    const spec = specOf(uid);
     const path = netnsPathOf(uid);
     const pinned = isNamespaceFile(path);
     using files = new DisposableStack();
@@ -178,12 +181,41 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
     );
   const owned = opened.move();
 
+  /**
+   * While the host's half is watched it is as it must be, so a pod only adds itself to it; the watch mends what was
+   * changed this very moment. When the kernel says that something is missing, all of it is looked at.
+   */
+  function setUp(uid: string): void {
+    if (watch !== undefined) {
+      try {
+        letThrough(uid);
+        repairPod(uid);
+        return;
+      } catch (error) {
+        if (!wasOvertaken(error)) {
+          throw error;
+        }
+      }
+    }
+    // The host first: a pod's link needs the bridge, and its port the guard.
+    repairHost();
+    repairPod(uid);
+  }
+
+  function letThrough(uid: string): void {
+    const entry = allocation.entries().get(uid);
+    if (guards && entry !== undefined) {
+      const add = guardElements(guardedPort(uid, entry));
+      applyPodNetworkOps(host, [{ kind: 'change-guard', table: { family: 'bridge', name: bridge }, add, remove: [] }]);
+    }
+  }
+
   function adopt(identity: NetworkedPod): void {
     const { uid } = identity;
     if (!pods.has(uid)) {
       const netns = openNamespace(netnsPathOf(uid), 'net');
       pods.set(uid, { identity, netns });
-      watch?.addPod(identity, { netns, hostLink: hostLinkName(bridge, uid) });
+      watch?.addPod(identity, { netns, spec: specOf(uid) });
     }
   }
 
@@ -232,9 +264,7 @@ export async function openPodNetwork(options: HostPodNetworkOptions): Promise<Ho
       const uid = requireUid(pod.uid);
       try {
         const number = allocation.acquire(uid, options.guestMacAddresses?.(pod));
-        // The host first: a pod's link needs the bridge, and its port the guard.
-        repairHost();
-        repairPod(uid);
+        setUp(uid);
         adopt(pod);
         return { netnsPath: netnsPathOf(uid), ips: podNetworks(settings).map((network) => addressAt(network, number)) };
       } catch (error) {

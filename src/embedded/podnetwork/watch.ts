@@ -19,6 +19,7 @@ import type { FileWatcher } from '../../linux/fanotify/watch-files.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { inNetworkNamespace } from '../../linux/namespace/namespace.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../../linux/netlink/constants.ts';
+import type { Message } from '../../linux/netlink/message.ts';
 import { subscribe } from '../../linux/netlink/subscribe.ts';
 import { NFNLGRP_NFTABLES } from '../../linux/nftables/constants.ts';
 import { createTransactionDecoder } from '../../linux/nftables/notifications.ts';
@@ -31,10 +32,11 @@ import {
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
 } from '../../linux/rtnetlink/constants.ts';
+import type { Link } from '../../linux/rtnetlink/links/types.ts';
 import { decodeRouteNotification, type RouteNotification } from '../../linux/rtnetlink/notifications.ts';
 import { describeOp } from './describe.ts';
 import { type HostSide, IP_FORWARD, IPV6_FORWARDING } from './host-side.ts';
-import type { HostSpec, PodNetworkOp } from './model.ts';
+import type { HostSpec, PodNetworkOp, PodSpec } from './model.ts';
 import { observeLink } from './observe.ts';
 import type { NetworkedPod } from './pod-network.ts';
 import { POD_LINK } from './pod-side.ts';
@@ -57,7 +59,7 @@ export interface WatchOptions {
 /** What is watched, and how it is planned and repaired. All synchronous; may throw KernelError. */
 export interface WatchedNetwork {
   readonly host: HostSide;
-  readonly spec: Pick<HostSpec, 'bridge' | 'sysctls'>;
+  readonly spec: Pick<HostSpec, 'bridge' | 'sysctls' | 'mark' | 'mtu' | 'macAddress'>;
   readonly logger: Logger;
   planHost(): PodNetworkOp[];
   repairHost(): PodNetworkOp[];
@@ -66,14 +68,14 @@ export interface WatchedNetwork {
 }
 
 export interface PodNetworkWatch extends Disposable {
-  addPod(pod: NetworkedPod, place: { readonly netns: Fd; readonly hostLink: string }): void;
+  addPod(pod: NetworkedPod, place: { readonly netns: Fd; readonly spec: PodSpec }): void;
   removePod(uid: string): void;
   close(): void;
 }
 
 interface WatchedPod extends Disposable {
   readonly loop: DriftLoop<DriftPart>;
-  readonly hostLink: string;
+  readonly spec: PodSpec;
 }
 
 const routeGroups = [
@@ -117,36 +119,36 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
       netns: host.netns,
       reactor,
       groups: routeGroups,
-      onMessages(messages) {
-        for (const message of messages) {
-          onHostChange(decodeRouteNotification(message), findCulprit(message.portId));
-        }
-      },
+      onMessages: onHostChanges,
       onOverrun: noticeAll,
     }),
   );
 
-  function onHostChange(change: RouteNotification, culprit: Culprit | undefined): void {
-    switch (change.kind) {
-      case 'link': {
-        if (change.link.name === bridge) {
-          bridgeIndex = change.change === 'new' ? change.link.index : undefined;
-          noticeHost(culprit);
-          return;
-        }
-        for (const pod of pods.values()) {
-          if (pod.hostLink === change.link.name) {
-            noticePod(pod, culprit);
-          }
-        }
-        return;
-      }
-      case 'address':
+  function onHostChanges(messages: readonly Message[]): void {
+    for (const { change, culprit } of lastOfEachLink(messages)) {
+      if (change.kind === 'address') {
         if (change.address.linkIndex === bridgeIndex && change.address.scope === 'global') {
           noticeHost(culprit);
         }
-        return;
-      default:
+        continue;
+      }
+      if (change.kind !== 'link') {
+        continue;
+      }
+      const { link } = change;
+      if (link.name === bridge) {
+        bridgeIndex = change.change === 'new' ? link.index : undefined;
+        if (change.change === 'deleted' || !isAsWanted(link, { ...spec, master: undefined })) {
+          noticeHost(culprit);
+        }
+        continue;
+      }
+      for (const pod of pods.values()) {
+        const wanted = { ...pod.spec, macAddress: undefined, master: bridgeIndex };
+        if (pod.spec.hostLink === link.name && (change.change === 'deleted' || !isAsWanted(link, wanted))) {
+          noticePod(pod, culprit);
+        }
+      }
     }
   }
 
@@ -208,16 +210,16 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
     });
   }
 
-  function watchInside(netns: Fd, notice: (culprit?: Culprit) => void): Disposable {
+  function watchInside(netns: Fd, wanted: PodSpec, notice: (culprit?: Culprit) => void): Disposable {
     return subscribe({
       protocol: NETLINK_ROUTE,
       netns,
       reactor,
       groups: routeGroups,
       onMessages(messages) {
-        for (const message of messages) {
-          if (isAboutNic(decodeRouteNotification(message))) {
-            notice(findCulprit(message.portId));
+        for (const { change, culprit } of lastOfEachLink(messages)) {
+          if (isAboutNic(change, wanted)) {
+            notice(culprit);
           }
         }
       },
@@ -232,7 +234,7 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
     owned.dispose();
   };
   return {
-    addPod(pod, { netns, hostLink }) {
+    addPod(pod, { netns, spec: wanted }) {
       using made = new DisposableStack();
       const loop = startLoop('pod network', pod, {
         // Without a bridge there is nothing to be a port of: the host's half comes first, and tells when it is there.
@@ -240,9 +242,9 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
         repair: () => network.repairPod(pod.uid),
       });
       made.defer(() => loop.close());
-      made.use(watchInside(netns, (culprit) => loop.notice(['pod network'], culprit)));
+      made.use(watchInside(netns, wanted, (culprit) => loop.notice(['pod network'], culprit)));
       const resources = made.move();
-      pods.set(pod.uid, { loop, hostLink, [Symbol.dispose]: () => resources.dispose() });
+      pods.set(pod.uid, { loop, spec: wanted, [Symbol.dispose]: () => resources.dispose() });
     },
     removePod(uid) {
       pods.get(uid)?.[Symbol.dispose]();
@@ -253,11 +255,57 @@ export function watchPodNetwork(options: WatchOptions, network: WatchedNetwork):
   };
 }
 
+interface Heard {
+  readonly change: RouteNotification;
+  readonly culprit: Culprit | undefined;
+}
+
+/**
+ * Of several messages about one link only the last, which says how it is now: making a pod's links is a dozen messages,
+ * and after the last of them nothing is left to look at.
+ */
+function lastOfEachLink(messages: readonly Message[]): Heard[] {
+  const heard = new Map<string, Heard>();
+  messages.forEach((message, index) => {
+    const change = decodeRouteNotification(message);
+    const key = change.kind === 'link' ? `link ${change.link.name}` : String(index);
+    heard.set(key, { change, culprit: findCulprit(message.portId) ?? heard.get(key)?.culprit });
+  });
+  return [...heard.values()];
+}
+
+/** What a message tells of a link; fields that are undefined do not matter. */
+function isAsWanted(
+  link: Link,
+  wanted: {
+    readonly mtu: number;
+    readonly mark: string | undefined;
+    readonly macAddress: string | undefined;
+    readonly master: number | undefined;
+  },
+): boolean {
+  return (
+    link.up &&
+    link.mtu === wanted.mtu &&
+    (wanted.mark === undefined || link.alias === wanted.mark) &&
+    (wanted.macAddress === undefined || link.address === wanted.macAddress) &&
+    (wanted.master === undefined || link.master === wanted.master)
+  );
+}
+
 /** The VM's own links come and go in the same namespace and are its agent's affair: what is lost is looked at, and eth0. */
-function isAboutNic(change: RouteNotification): boolean {
+function isAboutNic(change: RouteNotification, wanted: PodSpec): boolean {
   switch (change.kind) {
-    case 'link':
-      return change.change === 'deleted' || change.link.name === POD_LINK || change.link.name === 'lo';
+    case 'link': {
+      const { link } = change;
+      const isNic = link.name === POD_LINK;
+      const { mtu, macAddress } = wanted;
+      return (
+        change.change === 'deleted' ||
+        (isNic && !isAsWanted(link, { mtu, macAddress, mark: undefined, master: undefined })) ||
+        (link.name === 'lo' && !link.up)
+      );
+    }
     case 'address':
     case 'route':
       return change.change === 'deleted';
