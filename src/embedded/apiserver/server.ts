@@ -24,6 +24,7 @@ import { defaultServiceRanges } from './services/allocation.ts';
 import type { ServiceRanges } from './services/allocation.ts';
 import type { AdmissionPlugin, DelegatedGroup, UserInfo } from './types.ts';
 import { internalUser } from './types.ts';
+import { createWebhookPlugins } from './webhooks/dispatch.ts';
 
 export interface ApiServerOptions {
   /** Stays the caller's: close it after the server. */
@@ -62,10 +63,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const { store, logger, admission = [], delegated = [], auth = {} } = options;
   const control = createAccessControl(store, auth);
   const behaviour = createBuiltinBehaviour({ store, registry }, options.serviceRanges ?? defaultServiceRanges);
+  const webhooks = createWebhookPlugins({ store, registry, logger });
   const context: ApiContext = {
     store,
     registry,
-    admission: [...behaviour.first, ...admission, control.guard, ...behaviour.last],
+    admission: [
+      ...webhooks.first,
+      ...behaviour.first,
+      ...admission,
+      control.guard,
+      ...webhooks.last,
+      ...behaviour.last,
+    ],
     actions: { ...behaviour.actions, 'serviceaccounts/token': control.requestToken },
     logger,
   };
@@ -94,6 +103,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     listen: ({ host = '127.0.0.1', port }) => front.listen({ host, port }),
     async close() {
       await front.close();
+      webhooks.close();
       await Promise.all([crds.close(), namespaces.close(), control.close(), behaviour.close()]);
     },
   };

@@ -1,6 +1,7 @@
 /** All built-in kinds. */
 import type { ResourceDefinition } from '../resource.ts';
 import { accessReviewDefinitions } from './access-review.ts';
+import { admissionRegistrationDefinitions } from './admission-registration.ts';
 import { crdDefinition } from './crd.ts';
 import type { BuiltinSchemas } from './define.ts';
 import { eventDefinitions } from './event.ts';
@@ -30,6 +31,7 @@ export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[
     serviceAccountDefinition(schemas),
     leaseDefinition(schemas),
     crdDefinition(schemas),
+    ...admissionRegistrationDefinitions(schemas),
     ...storageDefinitions(schemas),
     ...serviceDefinitions(schemas),
     ...quotaDefinitions(schemas),

@@ -4,6 +4,7 @@
  */
 import type { JsonSchema } from '../json-schema.ts';
 import { compileStructuralSchema, type CompiledSchema } from '../structural-schema.ts';
+import { admissionRegistrationSchemas } from './admission-registration.ts';
 import { customResourceDefinitionSchema } from './custom-resource-definition.ts';
 import { eventSchema, newEventSchema } from './event.ts';
 import { endpointSliceSchema, endpointsSchema, serviceSchema } from './network.ts';
@@ -47,6 +48,7 @@ const schemas: Readonly<Record<string, JsonSchema>> = {
   'rbac.authorization.k8s.io/v1 RoleBinding': roleBindingSchema,
   'rbac.authorization.k8s.io/v1 ClusterRoleBinding': clusterRoleBindingSchema,
   'apiextensions.k8s.io/v1 CustomResourceDefinition': customResourceDefinitionSchema,
+  ...admissionRegistrationSchemas,
 };
 
 /** The openAPIV3Schema of a built-in kind; undefined for others. The core group is the empty text. */

@@ -157,7 +157,8 @@ export function checkTypes(root: Expr, variables: Scope, signatures: Signatures)
         return optionalOf(indexType(expr, unwrapped(target ?? simple.dyn), left));
       case OPTIONAL_FIELD: {
         const [name] = call.args;
-        const field = name?.exprKind.case === 'constExpr' ? String(name.exprKind.value.constantKind.value) : '';
+        const constant = name?.exprKind.case === 'constExpr' ? name.exprKind.value.constantKind : undefined;
+        const field = constant?.case === 'stringValue' ? constant.value : '';
         return optionalOf(unwrapped(fieldType(expr, target ?? simple.dyn, field)));
       }
       case '_+_':

@@ -1,6 +1,6 @@
 /** The one module that loads the CEL library: expressions to programs. Loaded when the first expression is seen. */
-import { celEnv, celError, celList, isCelError, isCelList, isCelMap, parse, plan } from '@bufbuild/cel';
-import type { CelFunc, CelInput, CelResult, CelValue } from '@bufbuild/cel';
+import { celEnv, celError, celList, celMap, isCelError, isCelList, isCelMap, parse, plan } from '@bufbuild/cel';
+import type { CelFunc, CelResult, CelValue } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 import { errorMessage } from '../../../base/errors.ts';
 import { VmletError } from '../../../base/errors.ts';
@@ -50,13 +50,13 @@ export interface Program {
   evaluate(variables: Readonly<Record<string, CelValue>>): CelValue;
 }
 
-const { dyn, bool } = simple;
+const { dyn } = simple;
 
 /** Elements a loop gathered so far: lists that nobody else holds. */
 const gathered = new WeakMap<object, CelValue[]>();
 
 const loopFunctions: readonly OwnFunction[] = [
-  { name: TURN, args: [dyn], result: dyn, call: (value) => value as CelInput },
+  { name: TURN, args: [dyn], result: dyn, call: (value) => value },
   {
     name: APPEND,
     args: [dyn, dyn],
@@ -67,10 +67,10 @@ const loopFunctions: readonly OwnFunction[] = [
       if (items !== undefined && item !== undefined) {
         items.push(item);
         setWeight(list as object, weightOf(list) + 0.1 + weightOf(item));
-        return list as CelInput;
+        return list;
       }
       const made = item === undefined ? [] : [item];
-      const grown = celList(made as readonly CelInput[]);
+      const grown = celList(made);
       gathered.set(grown, made);
       setWeight(grown, 0.1 + weightOf(item));
       return grown;
@@ -82,7 +82,7 @@ const loopFunctions: readonly OwnFunction[] = [
     result: listOf(dyn),
     call(left, right) {
       const items = [...(left as Iterable<CelValue>), ...(right as Iterable<CelValue>)];
-      const list = celList(items as readonly CelInput[]);
+      const list = celList(items);
       setWeight(list, weightOf(left) + weightOf(right));
       return list;
     },
@@ -163,7 +163,7 @@ function createEnvironment(): Environment {
   };
   const areEqual = plan(standard, parse('left == right'));
   const own = [
-    ...listFunctions((left, right) => areEqual({ left, right } as Record<string, CelInput>) === true),
+    ...listFunctions((left, right) => areEqual({ left, right }) === true),
     ...regexFunctions,
     ...quantityFunctions,
     ...networkFunctions,
@@ -187,6 +187,11 @@ const environment = createEnvironment();
 /** Converts values by schema; keep it for all rules of one object. */
 export const createValues = environment.convert;
 
+/** The `variables` of an admission policy. */
+export function makeVariables(values: ReadonlyMap<string, CelValue>): CelValue {
+  return celMap(new Map(values));
+}
+
 /** Throws CompileError. */
 export function compile(source: string, variables: Scope): Program {
   if (source.length > MAX_EXPRESSION_LENGTH) {
@@ -208,7 +213,7 @@ export function compile(source: string, variables: Scope): Program {
       type,
       uses: (variable) => names.has(variable),
       evaluate(values) {
-        const result = run(values as Record<string, CelInput>);
+        const result = run(values);
         if (isCelError(result)) {
           throw new EvaluationError(runtimeText(result.message));
         }

@@ -3,7 +3,7 @@
  * fields have escaped names, and fields that the schema does not know are not there. What is null is as if not given.
  */
 import { celList, celMap } from '@bufbuild/cel';
-import type { CelInput, CelValue } from '@bufbuild/cel';
+import type { CelValue } from '@bufbuild/cel';
 import type { SchemaNode } from '../schema-node.ts';
 import { isObject } from '../values.ts';
 import { setWeight, weightOf } from './cost.ts';
@@ -124,7 +124,7 @@ export function convertUntyped(value: unknown): CelValue {
 }
 
 function makeList(items: readonly CelValue[]): CelValue {
-  const list = celList(items as readonly CelInput[]);
+  const list = celList(items);
   setWeight(
     list,
     items.reduce<number>((sum, item) => sum + 0.1 + weightOf(item), 0),
@@ -133,7 +133,7 @@ function makeList(items: readonly CelValue[]): CelValue {
 }
 
 function makeMap(entries: ReadonlyMap<string, CelValue>): CelValue {
-  const map = celMap(entries as ReadonlyMap<string, CelInput>);
+  const map = celMap(entries);
   let weight = 0;
   for (const [key, value] of entries) {
     weight += 0.1 + key.length / 100 + weightOf(value);

@@ -14,7 +14,7 @@ export function toCelFunc({ name, target, args, call }: OwnFunction): CelFunc {
   return target === undefined
     ? celFunc(name, types, CelScalar.DYN, (...values: CelValue[]) => call(...values))
     : celMethod(name, toCelType(target), types, CelScalar.DYN, function method(...values: CelValue[]) {
-        return call(this as CelValue, ...values);
+        return call(this, ...values);
       });
 }
 
@@ -62,6 +62,7 @@ export function isWrapped(value: CelValue, kind: string): boolean {
 }
 
 /** Throws Error as for a function that does not take such a value. */
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what it wrapped
 export function unwrap<T>(value: CelValue | undefined, kind: string): T {
   const found = value !== undefined && isCelMap(value) ? wrapped.get(value) : undefined;
   if (found?.kind !== kind) {

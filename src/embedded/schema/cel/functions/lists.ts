@@ -1,6 +1,6 @@
 /** Functions of lists and sets. Source: k8s.io/apiserver/pkg/cel/library lists.go and cel-go's ext/sets. */
 import { isCelList, isCelUint } from '@bufbuild/cel';
-import type { CelList, CelValue } from '@bufbuild/cel';
+import type { CelValue } from '@bufbuild/cel';
 import { charge } from '../cost.ts';
 import { listOf, simple } from '../types.ts';
 import type { OwnFunction } from './function.ts';
@@ -11,7 +11,7 @@ function itemsOf(value: CelValue | undefined): readonly CelValue[] {
   if (value === undefined || !isCelList(value)) {
     throw new Error('no such overload');
   }
-  return [...(value as CelList)];
+  return [...value];
 }
 
 type Ordered = string | number | bigint | boolean;
@@ -109,14 +109,14 @@ export function listFunctions(equals: Equals): readonly OwnFunction[] {
       target: anyList,
       args: [dyn],
       result: int,
-      call: (list, wanted) => BigInt(itemsOf(list).findIndex((item) => equals(item, wanted as CelValue))),
+      call: (list, wanted) => BigInt(itemsOf(list).findIndex((item) => equals(item, wanted))),
     },
     {
       name: 'lastIndexOf',
       target: anyList,
       args: [dyn],
       result: int,
-      call: (list, wanted) => BigInt(itemsOf(list).findLastIndex((item) => equals(item, wanted as CelValue))),
+      call: (list, wanted) => BigInt(itemsOf(list).findLastIndex((item) => equals(item, wanted))),
     },
     { name: 'sets.contains', args: [anyList, anyList], result: bool, call: containsAll },
     {

@@ -76,14 +76,14 @@ export const optionalFunctions: readonly OwnFunction[] = [
     args: [dyn],
     result: dyn,
     givesElement: true,
-    call: (self, other) => held(self) ?? (other as CelValue),
+    call: (self, other) => held(self) ?? other,
   },
   {
     name: 'or',
     target: anyOptional,
     args: [anyOptional],
     result: anyOptional,
-    call: (self, other) => (held(self) === undefined ? (other as CelValue) : (self as CelValue)),
+    call: (self, other) => (held(self) === undefined ? other : self),
   },
   { name: OPTIONAL_HAS, args: [anyOptional], result: bool, call: (optional) => held(optional) !== undefined },
   {
