@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a benchmark by its folder and keeps its result: bench/run.sh start [rounds], bench/run.sh api [seconds per step],
-# bench/run.sh nftables [rounds], bench/run.sh device-program [rounds]
+# bench/run.sh nftables [rounds], bench/run.sh device-program [rounds], bench/run.sh operator [rounds]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
