@@ -6,6 +6,8 @@
  * A Pod that comes or goes meanwhile is in one of the two lists, and what it leaves on its way out is gone at the second
  * look.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collect, livingPods } from './collect.ts';
 import { judge } from './judge.ts';
@@ -40,7 +42,11 @@ async function look({ instance, pods }: AuditOptions): Promise<AuditFinding[]> {
   const before = pods === undefined ? livingPods(instance) : await pods();
   const items = await collect(instance);
   const after = pods === undefined ? livingPods(instance) : await pods();
-  const known = { daemon: pods === undefined ? 'down' : 'running', living: new Set([...before, ...after]) } as const;
+  const known = {
+    daemon: pods === undefined ? 'down' : 'running',
+    living: new Set([...before, ...after]),
+    isPlaceKnown: existsSync(join(instance.runDir, 'netns')),
+  } as const;
   return judge(items, known, instance);
 }
 

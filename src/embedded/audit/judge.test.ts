@@ -5,8 +5,8 @@ import { judge, remedyOf } from './judge.ts';
 import { countsAsFinding, type AuditItem, type KnownPods } from './model.ts';
 
 const instance = { name: 'vmlet0', stateDir: '/state', runDir: '/run/x' };
-const up = (...uids: string[]): KnownPods => ({ daemon: 'running', living: new Set(uids) });
-const down = (...uids: string[]): KnownPods => ({ daemon: 'down', living: new Set(uids) });
+const up = (...uids: string[]): KnownPods => ({ daemon: 'running', living: new Set(uids), isPlaceKnown: true });
+const down = (...uids: string[]): KnownPods => ({ daemon: 'down', living: new Set(uids), isPlaceKnown: true });
 
 const link: AuditItem = {
   kind: 'link',
@@ -46,6 +46,8 @@ const table: readonly (readonly [string, AuditItem, KnownPods, string | undefine
   ['the bridge while vmlet runs', bridge, up(), undefined],
   ['the bridge while a VM runs', bridge, down('a'), undefined],
   ['the bridge without vmlet and VMs', bridge, down(), 'orphan'],
+  ['a bridge of an instance that may run elsewhere', bridge, { ...down(), isPlaceKnown: false }, 'undecided'],
+  ['a link of such a one', link, { ...down(), isPlaceKnown: false }, 'undecided'],
   ['a directory of a Pod that is gone', directory, up(), 'orphan'],
   ['a directory that may hold disks', directory, down(), 'undecided'],
   ['a start under way', staging, up(), undefined],

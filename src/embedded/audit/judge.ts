@@ -12,6 +12,10 @@ export function judge(items: readonly AuditItem[], known: KnownPods, instance: A
 
 function judgeOne(item: AuditItem, known: KnownPods, instance: AuditedInstance): AuditFinding | undefined {
   const isDown = known.daemon === 'down';
+  if (isDown && !known.isPlaceKnown && (item.belongs === 'pod' || item.belongs === 'instance')) {
+    const what = `${instance.runDir} has nothing of instance ${instance.name}: it may run with other directories`;
+    return finding('undecided', item, what, 'name the directories given to `vmlet up` with --run-dir and --state-dir');
+  }
   switch (item.belongs) {
     case 'pod':
       if (item.pod !== undefined && known.living.has(item.pod)) {

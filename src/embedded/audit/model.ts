@@ -86,6 +86,8 @@ export interface KnownPods {
   readonly daemon: 'running' | 'down';
   /** Uids: of all Pods of the API, or, with the daemon down, of those with a process alive. */
   readonly living: ReadonlySet<string>;
+  /** False when the run directory has nothing of the instance: it may run with another one. */
+  readonly isPlaceKnown: boolean;
 }
 
 /** Findings that make an audit not clean. */

@@ -66,7 +66,7 @@ export function openHostSide(hostNetns: Fd | undefined): HostSide {
 
 /** All that must exist on the host for pods at these ports. Pure. */
 export function hostSpec(settings: HostSettings, ports: readonly GuardedPort[]): HostSpec {
-  const { bridge, cidr, cidrV6, mtu } = settings;
+  const { bridge, cidrV6, mtu } = settings;
   const macAddress = bridgeMacAddress(bridge);
   const ipv6: Sysctl[] =
     cidrV6 === undefined
