@@ -6,13 +6,19 @@ import { listPids, listThreads, readStat } from '../../../linux/process/process.
 /** The sandbox's pids limit allows no more; a tree that is larger is not looked at further. */
 const processesMax = 4096;
 
-/** The process and all that descend from it, parents first. */
-export function listDescendants(pid: number): readonly number[] {
+/**
+ * The process and all that descend from it, parents first. `childrenOf` gives undefined where the kernel does not tell
+ * a process's children; then all processes of the host are looked at.
+ */
+export function listDescendants(
+  pid: number,
+  childrenOf: (pid: number) => readonly number[] | undefined = readChildren,
+): readonly number[] {
   const found = [pid];
   let parents: ReadonlyMap<number, readonly number[]> | undefined;
   for (let index = 0; index < found.length && found.length < processesMax; index++) {
     const next = found[index] ?? 0;
-    const children = readChildren(next);
+    const children = childrenOf(next);
     if (children === undefined) {
       parents ??= childrenByParent();
     }
@@ -39,7 +45,7 @@ function readChildren(pid: number): readonly number[] | undefined {
  */
 let lastScan: { readonly lastPid: string; readonly children: ReadonlyMap<number, readonly number[]> } | undefined;
 
-export function childrenByParent(): ReadonlyMap<number, readonly number[]> {
+function childrenByParent(): ReadonlyMap<number, readonly number[]> {
   // Before the scan: what is made during it makes the next one.
   const lastPid = readLastPid();
   if (lastScan?.lastPid !== lastPid) {
