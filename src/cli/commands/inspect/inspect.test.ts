@@ -13,6 +13,8 @@ import { writeKubeconfig } from '../../../embedded/apiserver/kubeconfig.ts';
 import { startTestServer, type TestServer } from '../../../embedded/apiserver/test-server.ts';
 import type { DelegatedRequest } from '../../../embedded/apiserver/types.ts';
 import type { Inspection } from '../../../vm/inspection/inspection.ts';
+import { observationOf, samplePath } from '../../../vm/inspection/testing/path.ts';
+import type { PathReport } from '../../../vm/inspection/packet-path/report.ts';
 import { sampleInspection, samplePod, sampleVmi } from '../../../vm/inspection/testing/sample.ts';
 import { buildCrds } from '../../../vm/kinds/crds.ts';
 import { vmiType } from '../../../vm/kinds/virtualmachineinstance/resource.ts';
@@ -25,6 +27,8 @@ let kubeconfig: string;
 /** What the node answers next. */
 let answers: (() => object)[] = [];
 let live: Inspection;
+/** Looks at the path of packets that the node gives next; then a healthy one. */
+let looks: object[] = [];
 
 /** An API server with the VM `web` in the namespace `lab`, and a node that tells what `answers` or `live` says. */
 before(async () => {
@@ -35,7 +39,11 @@ before(async () => {
         versions: ['v1'],
         resources: [],
         handle: ({ name, subresource, resource, method }: DelegatedRequest) => {
-          assert.deepEqual([method, resource, subresource], ['GET', 'virtualmachineinstances', 'inspect']);
+          assert.deepEqual([method, resource], ['GET', 'virtualmachineinstances']);
+          if (subresource === 'inspectnetwork') {
+            return Promise.resolve({ code: 200, body: looks.shift() ?? observationOf(samplePath) });
+          }
+          assert.equal(subresource, 'inspect');
           return name === 'web'
             ? Promise.resolve().then(() => ({ code: 200, body: answers.shift()?.() ?? live }))
             : Promise.reject(notFound({ group: 'kubevirt.io', resource: 'virtualmachineinstances' }, name ?? ''));
@@ -84,6 +92,41 @@ test('JSON and YAML hold everything, and the drift', async () => {
   assert.deepEqual(drift, [{ section: 'disks', what: '', seen: 'data is missing', shouldBe: 'a disk of the guest' }]);
   const yaml = await inspect('web', '-o', 'yaml');
   assert.deepEqual(parse(yaml.out), { ...live, drift: [] });
+});
+
+test('`vm` may stand before the name, and is the same', async () => {
+  const [short, long] = [await inspect('web'), await inspect('vm', 'web')];
+  assert.equal(long.code, 0);
+  assert.equal(long.out, short.out);
+  assert.equal((await inspect('disk', 'web')).code, 2);
+});
+
+test('inspect net: two looks, the hop named, exit code 1 when packets stop', async () => {
+  const healthy = await inspect('net', 'web');
+  assert.equal(healthy.err, '');
+  assert.equal(healthy.code, 0);
+  assert.match(healthy.out, /^web in lab: path of its packets \(two looks, \d+ ms apart\)\n/);
+  assert.match(healthy.out, /IPv4 and IPv6: packets to the guest pass every hop\n/);
+  const broken = observationOf({ ...samplePath, tap: { name: 'tap0', link: undefined } }, 1300);
+  looks = [observationOf(samplePath), broken];
+  const { code, out } = await inspect('net', 'web', '-o', 'json');
+  assert.equal(code, 1);
+  const report = JSON.parse(out) as PathReport;
+  assert.equal(report.intervalMs, 300);
+  assert.deepEqual(
+    report.paths[0]?.verdicts.map(({ direction, outcome, hop }) => [direction, outcome, hop]),
+    [
+      ['out', 'stops', 'TAP'],
+      ['in', 'stops', 'TAP'],
+    ],
+  );
+  looks = [broken, broken];
+  assert.deepEqual(parse((await inspect('net', 'web', '-o', 'yaml')).out), {
+    ...report,
+    intervalMs: 1,
+  });
+  looks = [{ kind: 'something else' }];
+  assert.match((await inspect('net', 'web')).err, /^vmlet: the API server cannot inspect the network of "web"/);
 });
 
 test('what cannot be shown is one line', async () => {
@@ -151,7 +194,7 @@ test('options and names are completed', async () => {
     (await vmlet(['__complete', ...words], { environment: { KUBECONFIG: kubeconfig } })).out.trim().split('\n');
   assert.deepEqual(await complete('inspect', '-n', namespace, ''), ['vm', 'net', 'web']);
   assert.deepEqual(await complete('inspect', 'net', '-n', namespace, ''), ['web']);
-  assert.deepEqual(await complete('inspect', 'web', '-n', namespace, ''), []);
+  assert.deepEqual(await complete('inspect', 'web', '-n', namespace, ''), ['']);
   assert.deepEqual(await complete('trace', 'v'), ['vm']);
   assert.deepEqual(await complete('inspect', '-o', ''), ['json', 'yaml']);
   assert.ok((await complete('inspect', '--')).includes('--watch'));
