@@ -3,7 +3,7 @@
  * that the clients saw is held against what the next server tells. Each trial goes on where the one before ended.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withDeadline } from '../../src/base/deadline.ts';
+import { pollUntil, withDeadline } from '../../src/base/deadline.ts';
 import { collection, connectClient, heldOf, keyOf, outcomeOf } from './client.ts';
 import type { CrashClient } from './client.ts';
 import type { Epoch, EventSeen, Held, ListSeen, Operation } from './history.ts';
@@ -39,7 +39,10 @@ const workers = 5;
 const watchers = 2;
 const keys = ['a', 'b', 'c'] as const;
 const fence = 'fence';
-const lifeMs = { least: 10, most: 100 } as const;
+/** A server lives for so many answers, so that much or little happens on slow and fast machines alike, and then a moment more. */
+const answers = { least: 0, most: 60 } as const;
+const lastMomentMs = 8;
+const lifeTimeoutMs = 20_000;
 const fenceTimeoutMs = 20_000;
 
 /** Does trials until one has a problem. Throws for a server that does not come back. */
@@ -269,7 +272,13 @@ async function live(options: {
   const running = connections.map((connection, index) =>
     settled(index < workers ? work(index, connection) : watch(connection, watched[index - workers] ?? [])),
   );
-  await sleep(random.between(lifeMs.least, lifeMs.most));
+  const wanted = Math.floor(random.between(answers.least, answers.most));
+  await pollUntil(() => (operations.length + lists.length >= wanted ? true : undefined), {
+    timeoutMs: lifeTimeoutMs,
+    intervalMs: 1,
+    doing: `waiting for ${wanted} answers; so far: ${problems.join('; ')}`,
+  });
+  await sleep(random.between(0, lastMomentMs));
   life.over = true;
   await server.kill();
   await withDeadline(Promise.all(running), fenceTimeoutMs, 'end of the clients of a killed server');

@@ -10,6 +10,9 @@ import type { StatusError } from '../../apimachinery/status.ts';
 import { isPublicPath } from './auth.ts';
 import type { Authenticator } from './auth.ts';
 import type { ApiContext } from './context.ts';
+import { createClientConnections } from './fairness/client-connections.ts';
+import { clientName } from './fairness/client-name.ts';
+import { createFairQueue } from './fairness/fair-queue.ts';
 import { delegatedRequest, handleDelegated } from './handlers/delegated.ts';
 import {
   aggregatedContentType,
@@ -26,6 +29,9 @@ import { handleResource } from './handlers/resources.ts';
 import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
 import { impersonate } from './impersonation.ts';
 import { limits } from './limits.ts';
+import { formatMetrics, metricsContentType } from './metrics/exposition.ts';
+import type { MetricSource } from './metrics/exposition.ts';
+import type { RequestMetrics } from './metrics/request-metrics.ts';
 import { parseRequestPath } from './request-path.ts';
 import type { RequestPath } from './request-path.ts';
 import { refusal } from './refusal.ts';
@@ -42,6 +48,7 @@ export interface HttpServerOptions {
   readonly documents: ReadonlyMap<string, { readonly contentType: string; readonly bytes: Buffer }>;
   readonly delegated: readonly DelegatedGroup[];
   readonly openapi: OpenApiHandler;
+  readonly metrics: { readonly requests: RequestMetrics; readonly sources: readonly MetricSource[] };
 }
 
 export interface HttpFront {
@@ -71,6 +78,8 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
   server.maxConnections = limits.connections;
   server.maxRequestsPerSocket = 0;
   const upgraded = new Set<Duplex>();
+  const connections = createClientConnections(limits.connectionsPerClient);
+  const seats = createFairQueue({ ...limits, activeMs: limits.clientActiveMs });
 
   server.on('request', (request, response) => {
     void respond(request, response);
@@ -108,6 +117,13 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     return user;
   }
 
+  function count(request: IncomingMessage, response: ServerResponse, route: Route): void {
+    const version = route.path.type === 'resource' ? route.path.version : '';
+    const end = options.metrics.requests.begin(requestAttributes(request.method ?? 'GET', route), version);
+    // 499, as proxies call it: the client went away before there was an answer.
+    response.once('close', () => end(response.headersSent ? response.statusCode : 499));
+  }
+
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => response.destroy());
     try {
@@ -115,7 +131,16 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
       if (isPublicPath(route.pathname)) {
         handlePublic(route.pathname, request, response);
       } else {
-        await dispatch(request, response, route, identify(request, route));
+        const user = identify(request, route);
+        count(request, response, route);
+        const client = clientName(user, request.headers['user-agent']);
+        connections.require(client, request.socket);
+        const leave = await seats.enter(client, () => response.destroyed);
+        try {
+          await dispatch(request, response, route, user);
+        } finally {
+          leave();
+        }
       }
     } catch (error) {
       const status = asStatusError(error);
@@ -166,6 +191,12 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
       const call = { request, response, path, query, user, requireAllowed };
       const own = group === undefined || context.registry.find(path.group, path.version, path.resource) !== undefined;
       await (own ? handleResource(context, options.access, call) : handleDelegated(group, call));
+    } else if (pathname === '/metrics') {
+      const text = formatMetrics([
+        ...options.metrics.requests.families(),
+        ...options.metrics.sources.flatMap((read) => read()),
+      ]);
+      sendBytes(response, 200, metricsContentType, Buffer.from(text));
     } else if (path.type === 'other') {
       const document = request.method === 'GET' ? options.documents.get(path.path) : undefined;
       if (document !== undefined) {
@@ -176,6 +207,8 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
         throw unknownPath();
       }
       await options.openapi.handle(path.path, request, response);
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      throw failure(405, 'MethodNotAllowed', 'only GET is supported here');
     } else {
       discover(path, request, response);
     }

@@ -17,6 +17,15 @@ export const limits = {
   updateRetries: 20,
   generateNameRetries: 8,
   connections: 4096,
+  connectionsPerClient: 2048,
+  /** Requests worked on at the same time: of a client alone, and of all together as soon as there are several. */
+  seats: 256,
+  contendedSeats: 48,
+  leastSeats: 8,
+  /** Requests of one client that wait for a seat. */
+  waitingPerClient: 1024,
+  /** Who has asked within so long counts when seats are shared. */
+  clientActiveMs: 1000,
   /** A request without its headers or body for so long is dropped. */
   requestTimeoutMs: 60_000,
   bookmarkIntervalMs: 60_000,

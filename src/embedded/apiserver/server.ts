@@ -17,6 +17,10 @@ import { createOpenApiHandler } from './handlers/openapi.ts';
 import type { OpenApiBuilders } from './handlers/openapi.ts';
 import { createHttpFront } from './http-server.ts';
 import { createInProcessClient } from './in-process-client.ts';
+import type { MetricSource } from './metrics/exposition.ts';
+import { createProcessMetrics } from './metrics/process-metrics.ts';
+import { createRequestMetrics } from './metrics/request-metrics.ts';
+import { storeMetrics } from './metrics/store-metrics.ts';
 import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
 import { createRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
@@ -40,6 +44,8 @@ export interface ApiServerOptions {
   readonly serviceRanges?: ServiceRanges;
   readonly schemas?: BuiltinSchemas;
   readonly openapi?: OpenApiBuilders;
+  /** Further metrics, asked at each scrape of /metrics. */
+  readonly metrics?: readonly MetricSource[];
 }
 
 export interface ApiServer {
@@ -96,6 +102,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     documents: control.documents,
     delegated,
     openapi: createOpenApiHandler(registry, delegated, loadBuilders),
+    metrics: {
+      requests: createRequestMetrics(
+        registry,
+        delegated.map(({ group }) => group),
+      ),
+      sources: [() => storeMetrics(context), createProcessMetrics(), ...(options.metrics ?? [])],
+    },
   });
   return {
     client,

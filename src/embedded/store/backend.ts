@@ -17,6 +17,8 @@ export interface Backend {
   count(start: string, end: string): number;
   /** Log records with `after < revision <= upTo` of keys with `start <= key < end`, in order. */
   log(range: LogRange): Iterable<StoreEvent>;
+  /** Of everything on the disk; undefined where nothing is. */
+  readonly sizeBytes?: number | undefined;
   /** How much room the log takes; undefined where nobody counts. */
   readonly logBytes?: number | undefined;
   /** All or nothing; resolves when durable, and only then visible to the other calls. */

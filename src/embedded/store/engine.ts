@@ -78,6 +78,7 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
   const watchers = new Set<Watcher>();
   let committing: Promise<void> | undefined;
   let closed = false;
+  const done = { commits: 0, failedCommits: 0, commitSeconds: 0 };
 
   function visible(key: string): StoredEntry | undefined {
     return inFlight.has(key) ? inFlight.get(key) : backend.get(key);
@@ -113,13 +114,17 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
       const revision = batch.at(-1)?.event.revision ?? visibleRevision;
       const compactTo = compactionTarget(revision, batch.length);
       inFlight = firstPrevious(batch);
+      const startMs = performance.now();
       try {
         await backend.commit({ events: batch.map((write) => write.event), compactTo });
       } catch (error) {
         inFlight = new Map();
+        done.failedCommits += 1;
         failAll([...batch, ...queue], error);
         continue;
       }
+      done.commits += 1;
+      done.commitSeconds += (performance.now() - startMs) / 1000;
       visibleRevision = revision;
       compactedRevision = compactTo;
       inFlight = new Map();
@@ -307,6 +312,7 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
     delete: (key, encode, expectedRevision) => replace('delete', key, encode, expectedRevision),
     settled: (key) => overlay.get(key)?.settled ?? Promise.resolve(),
     watch,
+    statistics: () => ({ ...done, watchers: watchers.size, sizeBytes: backend.sizeBytes ?? 0 }),
     async close() {
       if (closed) {
         return;

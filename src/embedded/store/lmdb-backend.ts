@@ -141,6 +141,9 @@ function lmdbBackend({ path, cipher: makeCipher, verify = true }: LmdbStoreOptio
         }
       }
     },
+    get sizeBytes() {
+      return statSync(path).size;
+    },
     get logBytes() {
       const stats = log.getStats() as Record<string, number>;
       return ((stats['treeLeafPageCount'] ?? 0) + (stats['overflowPages'] ?? 0)) * (stats['pageSize'] ?? 0);

@@ -65,6 +65,15 @@ export interface StoreWatch {
   close(): void;
 }
 
+export interface StoreStatistics {
+  /** Of the file; 0 in memory. */
+  readonly sizeBytes: number;
+  readonly watchers: number;
+  readonly commits: number;
+  readonly failedCommits: number;
+  readonly commitSeconds: number;
+}
+
 export interface Store {
   /** The newest visible revision; 0 before the first write. */
   readonly revision: number;
@@ -85,6 +94,7 @@ export interface Store {
   /** Resolves when the newest write of the key is durable or has failed. */
   settled(key: string): Promise<void>;
   watch(options: StoreWatchOptions): StoreWatch;
+  statistics(): StoreStatistics;
   /** Waits for writes on their way, ends watches, closes the files. */
   close(): Promise<void>;
 }
