@@ -27,17 +27,16 @@ export function createRbacAuthorizer(index: PolicyIndex): RbacAuthorizer {
       if (user.groups.includes(systemMasters)) {
         return { allowed: true };
       }
-      for (const { rule, binding } of index.heldRules(user, attributes.namespace)) {
-        if (ruleAllows(rule, attributes)) {
-          return {
-            allowed: true,
-            get reason() {
-              return reasonOf(binding);
-            },
-          };
-        }
+      const binding = index.findBinding(user, attributes.namespace, (rule) => ruleAllows(rule, attributes));
+      if (binding === undefined) {
+        return { allowed: false };
       }
-      return { allowed: false };
+      return {
+        allowed: true,
+        get reason() {
+          return reasonOf(binding);
+        },
+      };
     },
     rulesFor(user, namespace) {
       if (user.groups.includes(systemMasters)) {

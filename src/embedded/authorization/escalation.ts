@@ -82,7 +82,7 @@ export function createEscalationGuard(index: PolicyIndex, { authorize }: RbacAut
 
   function requireCovered(request: AdmissionRequest, wanted: readonly PolicyRule[]): void {
     const { user, namespace = '', type, name } = request;
-    const held = [...index.heldRules(user, namespace)].map(({ rule }) => rule);
+    const held = index.heldRules(user, namespace).map(({ rule }) => rule);
     const missing = uncoveredRules(held, wanted);
     if (missing.length > 0) {
       const list = [...new Set(missing.map(formatRule))];

@@ -380,7 +380,7 @@ describe('a user who may little', () => {
     const bearer = { anonymous: true, headers: { Authorization: `Bearer ${issued.json.status.token}` } };
     const configuration = await server.call('GET', '/.well-known/openid-configuration', bearer);
     assert.equal(configuration.json.jwks_uri, `${configuration.json.issuer}/openid/v1/jwks`);
-    const keys = JSON.parse((await server.call('GET', '/openid/v1/jwks', bearer)).text) as Json;
+    const keys = JSON.parse((await server.call('GET', '/openid/v1/jwks', bearer)).text);
     const { subtle } = globalThis.crypto;
     const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
     const key = await subtle.importKey('jwk', keys.keys[0], algorithm, false, ['verify']);

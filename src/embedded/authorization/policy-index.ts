@@ -15,7 +15,9 @@ export interface HeldRule {
 
 export interface PolicyIndex {
   /** Rules that the user holds in the namespace, those for the whole cluster first; '' gives these alone. */
-  heldRules(user: UserInfo, namespace: string): Generator<HeldRule>;
+  heldRules(user: UserInfo, namespace: string): HeldRule[];
+  /** The first binding that gives a rule for which `accepts` holds: what each request asks, so without lists in between. */
+  findBinding(user: UserInfo, namespace: string, accepts: (rule: PolicyRule) => boolean): RoleBinding | undefined;
   /** undefined: there is no such role. */
   rulesOf(reference: RoleReference, namespace: string): readonly PolicyRule[] | undefined;
   close(): void;
@@ -92,31 +94,54 @@ export function createPolicyIndex(store: Store): PolicyIndex {
     return roles.get(`${reference.kind === 'ClusterRole' ? '' : namespace}/${reference.name}`);
   }
 
-  function* heldIn(place: string, user: UserInfo): Generator<HeldRule> {
+  function findIn(
+    place: string,
+    user: UserInfo,
+    accepts: (rule: PolicyRule, binding: RoleBinding) => boolean,
+  ): RoleBinding | undefined {
     const bySubject = bindings.get(place);
     if (bySubject === undefined) {
-      return;
+      return undefined;
     }
-    yield* rulesFrom(bySubject.get(`u:${user.name}`), place);
+    let found = findAmong(bySubject.get(`u:${user.name}`), place, accepts);
     for (const group of user.groups) {
-      yield* rulesFrom(bySubject.get(`g:${group}`), place);
+      found ??= findAmong(bySubject.get(`g:${group}`), place, accepts);
     }
+    return found;
   }
 
-  function* rulesFrom(byName: ReadonlyMap<string, RoleBinding> | undefined, place: string): Generator<HeldRule> {
-    for (const binding of byName?.values() ?? []) {
+  function findAmong(
+    byName: ReadonlyMap<string, RoleBinding> | undefined,
+    place: string,
+    accepts: (rule: PolicyRule, binding: RoleBinding) => boolean,
+  ): RoleBinding | undefined {
+    if (byName === undefined) {
+      return undefined;
+    }
+    for (const binding of byName.values()) {
       for (const rule of rulesOf(binding.roleRef, place) ?? noRules) {
-        yield { rule, binding };
+        if (accepts(rule, binding)) {
+          return binding;
+        }
       }
     }
+    return undefined;
   }
 
   return {
-    *heldRules(user, namespace) {
-      yield* heldIn('', user);
-      if (namespace !== '') {
-        yield* heldIn(namespace, user);
+    heldRules(user, namespace) {
+      const held: HeldRule[] = [];
+      const collect = (rule: PolicyRule, binding: RoleBinding): boolean => {
+        held.push({ rule, binding });
+        return false;
+      };
+      for (const place of new Set(['', namespace])) {
+        findIn(place, user, collect);
       }
+      return held;
+    },
+    findBinding(user, namespace, accepts) {
+      return findIn('', user, accepts) ?? (namespace === '' ? undefined : findIn(namespace, user, accepts));
     },
     rulesOf,
     close: () => watch.close(),
