@@ -46,13 +46,19 @@ export function parseLabelSelector(text: string): LabelRequirement[] {
   if (text.length > maxSelectorLength) {
     throw new DecodeError(`label selector of ${text.length} characters is too long`);
   }
-  return splitTop(text).map((part) => parseLabelRequirement(part, text));
+  return text.trim() === '' ? [] : splitTop(text).map((part) => parseLabelRequirement(part, text));
 }
 
 function parseLabelRequirement(part: string, whole: string): LabelRequirement {
   const set = /^(\S+)\s+(in|notin)\s*\(([^()]*)\)$/u.exec(part);
   if (set) {
-    const values = (set[3] ?? '').split(',').map((value) => value.trim());
+    const list = (set[3] ?? '').trim();
+    if (list === '') {
+      throw new DecodeError(
+        `unable to parse requirement in ${JSON.stringify(whole)}: for 'in', 'notin' operators, values set can't be empty`,
+      );
+    }
+    const values = list.split(',').map((value) => value.trim());
     return checked({ key: set[1] ?? '', operator: set[2] === 'in' ? 'In' : 'NotIn', values }, whole);
   }
   const compare = /^([^\s=!<>]+)\s*(==|=|!=|>|<)\s*([^\s=!<>]*)$/u.exec(part);
@@ -176,10 +182,7 @@ function splitTop(text: string): string[] {
     } else if (character === ')') {
       depth -= 1;
     } else if (character === undefined || (character === ',' && depth === 0)) {
-      const part = text.slice(start, index).trim();
-      if (part !== '') {
-        parts.push(part);
-      }
+      parts.push(text.slice(start, index).trim());
       start = index + 1;
     }
   }

@@ -73,7 +73,11 @@ export async function createRawClient(config: KubeConfig): Promise<RawClient> {
           agent: options.anonymous === true ? agents.anonymous : agents.known,
           headers: {
             Accept: options.accept ?? 'application/json',
-            ...(bytes !== undefined && { 'Content-Type': options.type ?? 'application/json' }),
+            ...(bytes !== undefined && {
+              'Content-Type': options.type ?? 'application/json',
+              // Node.js leaves it out for DELETE, whose body the server would take for the next request.
+              'Content-Length': Buffer.byteLength(bytes),
+            }),
             ...(authorization !== undefined && options.anonymous !== true && { Authorization: authorization }),
             ...options.headers,
           },

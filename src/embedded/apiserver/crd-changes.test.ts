@@ -111,7 +111,10 @@ test('no object comes while its kind goes', async () => {
   assert.equal(late.code, 405);
   assert.match(late.json.message as string, /create not allowed while custom resource definition is terminating/);
   const type = 'application/apply-patch+yaml';
-  const applied = await server.call('PATCH', `${boxes}/late?fieldManager=me`, { body: {}, type });
+  const applied = await server.call('PATCH', `${boxes}/late?fieldManager=me`, {
+    body: { apiVersion: 'example.com/v1', kind: 'Box', metadata: { name: 'late' } },
+    type,
+  });
   assert.equal(applied.code, 405);
   assert.equal((await server.call('GET', `${boxes}/held`)).code, 200);
   const body = { metadata: { finalizers: null } };

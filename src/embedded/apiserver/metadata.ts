@@ -13,7 +13,8 @@ const subdomainPattern = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0
 const maxNameLength = 253;
 const maxAnnotationsBytes = 256 * 1024;
 const generatedSuffixLength = 5;
-const maxGeneratedPrefix = 253 - generatedSuffixLength;
+/** So that the name fits a DNS label, as kube-apiserver has it. */
+const maxGeneratedPrefix = 63 - generatedSuffixLength;
 /** Without vowels and look-alikes, as kube-apiserver's. */
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
@@ -170,7 +171,7 @@ function validateAnnotations(metadata: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   let bytes = 0;
   for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
-    bytes += key.length + value.length;
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
     if (!isQualifiedName(key.toLowerCase())) {
       errors.push(
         invalidField('metadata.annotations', key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
@@ -200,6 +201,10 @@ function validateReferences(metadata: ObjectMeta): FieldError[] {
       if (typeof owner[field] !== 'string' || owner[field] === '') {
         errors.push(requiredField(`metadata.ownerReferences[${index}].${field}`, 'must not be empty'));
       }
+    }
+    if (owner.kind === 'Event' && (owner.apiVersion === 'v1' || owner.apiVersion === 'events.k8s.io/v1')) {
+      const detail = `${owner.apiVersion}, Kind=Event is disallowed from being an owner`;
+      errors.push(invalidField(`metadata.ownerReferences[${index}]`, owner.name, detail));
     }
     controllers += owner.controller === true ? 1 : 0;
   }

@@ -1,6 +1,7 @@
 /** get and list. */
 import { matchesFields, matchesLabels } from '../../apimachinery/selectors.ts';
 import type { KubeObject } from '../../apimachinery/object.ts';
+import { forbiddenField } from '../../apimachinery/field-error.ts';
 import { badRequest, expired, failure, notFound } from '../../apimachinery/status.ts';
 import type { StatusError } from '../../apimachinery/status.ts';
 import { isStoreError } from '../store/store.ts';
@@ -8,6 +9,7 @@ import type { ApiContext, ObjectRequest } from './context.ts';
 import { limits } from './limits.ts';
 import { parseStored, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
+import { invalidOptions } from './request-options.ts';
 import type { ListRequestOptions } from './request-options.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { listStoragePrefix, objectStorageKey } from './resource.ts';
@@ -15,6 +17,8 @@ import { listStoragePrefix, objectStorageKey } from './resource.ts';
 export interface ListResult {
   readonly revision: number;
   readonly continue: string | undefined;
+  /** How many follow the page, about; undefined where nobody counts them. */
+  readonly remaining?: number;
   readonly items: readonly ObjectView[];
 }
 
@@ -68,7 +72,8 @@ export function listObjects(context: ApiContext, request: ObjectRequest, options
   const matches = createMatcher(definition, options);
   const prefix = listStoragePrefix(definition, request.namespace);
   const token = options.continue === undefined ? undefined : parseContinue(options.continue);
-  const start = token === undefined ? exactRevision(context, options) : token.revision;
+  const exact = exactRevision(context, options);
+  const start = token === undefined ? exact : token.revision;
   const limit = Math.min(options.limit ?? limits.listItems, limits.listItems);
   const items: ObjectView[] = [];
   let after = token === undefined ? undefined : `${prefix}${token.after}`;
@@ -87,7 +92,10 @@ export function listObjects(context: ApiContext, request: ObjectRequest, options
     }
     after = last;
     if (items.length >= limit) {
-      return { revision: page.revision, continue: formatContinue(page.revision, last.slice(prefix.length)), items };
+      const seen = (token?.seen ?? 0) + items.length;
+      const remaining = matches === undefined ? context.store.count(prefix) - seen : 0;
+      const next = { revision: page.revision, after: last.slice(prefix.length), seen };
+      return { revision: page.revision, continue: formatContinue(next), items, ...(remaining > 0 && { remaining }) };
     }
   }
 }
@@ -114,32 +122,47 @@ function readPage(
 /** The revision to list at, where the client insists on one; checks the rules for resourceVersionMatch. */
 function exactRevision(context: ApiContext, options: ListRequestOptions): number | undefined {
   const { resourceVersion, resourceVersionMatch } = options;
+  const refuse = (detail: string): StatusError =>
+    invalidOptions('ListOptions', forbiddenField('resourceVersionMatch', detail));
   if (resourceVersionMatch !== undefined) {
     if (resourceVersion === undefined) {
-      throw badRequest(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-      );
+      throw refuse('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    }
+    if (options.continue !== undefined) {
+      throw refuse('resourceVersionMatch is forbidden when continue is provided');
     }
     if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
-      throw badRequest(`resourceVersionMatch: Unsupported value: ${JSON.stringify(resourceVersionMatch)}`);
+      throw invalidOptions('ListOptions', {
+        type: 'NotSupported',
+        field: 'resourceVersionMatch',
+        badValue: resourceVersionMatch,
+        detail: 'supported values: "Exact", "NotOlderThan"',
+      });
     }
     if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
-      throw badRequest(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-      );
+      throw refuse('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
     }
   }
-  if (resourceVersion === undefined) {
+  if (resourceVersion === undefined || resourceVersion === '0') {
     return undefined;
   }
-  const revision = parseRevision(resourceVersion);
-  if (resourceVersionMatch === 'Exact') {
-    return revision;
+  if (options.continue !== undefined) {
+    throw badRequest('specifying resource version is not allowed when using continue');
   }
+  // A page of a revision that is named is of that revision, also where the client says nothing of a match.
+  if (resourceVersionMatch === 'Exact' || (resourceVersionMatch === undefined && options.limit !== undefined)) {
+    return parseRevision(resourceVersion);
+  }
+  requireRevision(context, resourceVersion);
+  return undefined;
+}
+
+/** Throws Timeout for a revision that is yet to come, BadRequest for what is none. */
+export function requireRevision(context: ApiContext, resourceVersion: string): void {
+  const revision = parseRevision(resourceVersion);
   if (revision > context.store.revision) {
     throw tooLargeResourceVersion(revision, context.store.revision);
   }
-  return undefined;
 }
 
 export function parseRevision(text: string): number {
@@ -156,19 +179,32 @@ function tooLargeResourceVersion(wanted: number, current: number): StatusError {
   });
 }
 
-function formatContinue(revision: number, after: string): string {
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: after })).toString('base64url');
+interface ListPosition {
+  readonly revision: number;
+  readonly after: string;
+  /** Objects given so far. */
+  readonly seen: number;
 }
 
-function parseContinue(text: string): { revision: number; after: string } {
+function formatContinue({ revision, after, seen }: ListPosition): string {
+  const token = { v: 'meta.k8s.io/v1', rv: revision, start: after, seen };
+  return Buffer.from(JSON.stringify(token)).toString('base64url');
+}
+
+function parseContinue(text: string): ListPosition {
   try {
-    const token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as { rv?: unknown; start?: unknown };
+    const token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as {
+      rv?: unknown;
+      start?: unknown;
+      seen?: unknown;
+    };
     if (
       Number.isSafeInteger(token.rv) &&
       typeof token.start === 'string' &&
       /^[\u0021-\u007e]{1,700}$/u.test(token.start)
     ) {
-      return { revision: Number(token.rv), after: token.start };
+      const seen = Number.isSafeInteger(token.seen) ? Number(token.seen) : 0;
+      return { revision: Number(token.rv), after: token.start, seen };
     }
   } catch {
     // Falls through to the refusal below.

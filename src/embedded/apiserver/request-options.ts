@@ -1,7 +1,10 @@
 /** Query parameters and option bodies as values. Pure. Source: metav1.ListOptions, CreateOptions, DeleteOptions, ... */
 import { parseFieldSelector, parseLabelSelector } from '../../apimachinery/selectors.ts';
 import type { FieldRequirement, LabelRequirement } from '../../apimachinery/selectors.ts';
-import { badRequest } from '../../apimachinery/status.ts';
+import type { FieldError } from '../../apimachinery/field-error.ts';
+import { forbiddenField } from '../../apimachinery/field-error.ts';
+import { badRequest, invalid } from '../../apimachinery/status.ts';
+import type { StatusError } from '../../apimachinery/status.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { isObject } from './json.ts';
 
@@ -58,7 +61,10 @@ export const noDeleteOptions: DeleteRequestOptions = {
 export function parseWriteOptions(query: URLSearchParams): WriteRequestOptions {
   const fieldValidation = query.get('fieldValidation') ?? 'Warn';
   if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore') {
-    throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation)}`);
+    throw invalidOptions(
+      'UpdateOptions',
+      unsupported('fieldValidation', fieldValidation, ['Ignore', 'Warn', 'Strict']),
+    );
   }
   return {
     dryRun: isDryRun(query.getAll('dryRun')),
@@ -71,6 +77,24 @@ export function parseWriteOptions(query: URLSearchParams): WriteRequestOptions {
 export function parseForce(query: URLSearchParams): boolean | undefined {
   const value = query.get('force');
   return value === null ? undefined : isTrue(value);
+}
+
+/** A list has no initial events. Throws Invalid. */
+export function requireNoInitialEvents(query: URLSearchParams): void {
+  if (query.has('sendInitialEvents')) {
+    const detail = 'sendInitialEvents is forbidden for list';
+    throw invalidOptions('ListOptions', forbiddenField('sendInitialEvents', detail));
+  }
+}
+
+/** Options that a client gave and that do not go together, or do not exist: 422 Invalid, as kube-apiserver has it. */
+export function invalidOptions(kind: string, error: FieldError): StatusError {
+  return invalid({ group: 'meta.k8s.io', resource: kind.toLowerCase(), kind }, '', [error]);
+}
+
+function unsupported(field: string, badValue: unknown, supported: readonly string[]): FieldError {
+  const detail = `supported values: ${supported.map((value) => JSON.stringify(value)).join(', ')}`;
+  return { type: 'NotSupported', field, badValue, detail };
 }
 
 export function parseListOptions(query: URLSearchParams): ListRequestOptions {
@@ -117,7 +141,14 @@ export function parseDeleteOptions(query: URLSearchParams, body: unknown): Delet
     policy !== 'Foreground' &&
     policy !== 'Orphan'
   ) {
-    throw badRequest(`propagationPolicy: Unsupported value: ${JSON.stringify(policy)}`);
+    throw invalidOptions(
+      'DeleteOptions',
+      unsupported('propagationPolicy', policy, ['Foreground', 'Background', 'Orphan']),
+    );
+  }
+  if (typeof orphan === 'boolean' && (options['propagationPolicy'] ?? query.get('propagationPolicy')) !== null) {
+    const detail = 'orphanDependents and deletionPropagation cannot be both set';
+    throw invalidOptions('DeleteOptions', { type: 'Invalid', field: 'propagationPolicy', badValue: policy, detail });
   }
   const preconditions = isObject(options['preconditions']) ? options['preconditions'] : {};
   const { uid, resourceVersion } = preconditions;
@@ -144,7 +175,7 @@ function parsed<T>(text: string | null, parse: (text: string) => T[]): T[] {
 function isDryRun(values: readonly string[]): boolean {
   for (const value of values) {
     if (value !== 'All' && value !== '') {
-      throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`);
+      throw invalidOptions('UpdateOptions', unsupported('dryRun', value, ['All']));
     }
   }
   return values.includes('All');

@@ -1,6 +1,7 @@
 /** watch: store events seen through a selector, as ADDED, MODIFIED, DELETED and BOOKMARK. */
 import type { KubeObject } from '../../apimachinery/object.ts';
-import { badRequest, expired } from '../../apimachinery/status.ts';
+import { forbiddenField } from '../../apimachinery/field-error.ts';
+import { expired } from '../../apimachinery/status.ts';
 import type { StatusError } from '../../apimachinery/status.ts';
 import type { StoreEvent, StoreWatch } from '../store/store.ts';
 import { isStoreError } from '../store/store.ts';
@@ -8,7 +9,9 @@ import type { ApiContext, ObjectRequest } from './context.ts';
 import { parseStored, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { createMatcher, listObjects, parseRevision } from './read-verbs.ts';
+import { invalidOptions } from './request-options.ts';
 import type { WatchRequestOptions } from './request-options.ts';
+import type { ResourceDefinition } from './resource.ts';
 import { listStoragePrefix } from './resource.ts';
 
 export type ServedEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -92,14 +95,23 @@ function startStoreWatch(
   }
 }
 
+/** Throws what can be told before the stream begins: BadRequest for selectors, Invalid for options that do not go together. */
+export function checkWatch(definition: ResourceDefinition, options: WatchRequestOptions): void {
+  createMatcher(definition, options);
+  checkInitialEvents(options);
+}
+
 function checkInitialEvents(options: WatchRequestOptions): void {
   if (options.sendInitialEvents === undefined) {
+    if (options.resourceVersionMatch !== undefined) {
+      const detail = 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided';
+      throw invalidOptions('ListOptions', forbiddenField('resourceVersionMatch', detail));
+    }
     return;
   }
   if (options.resourceVersionMatch !== 'NotOlderThan') {
-    throw badRequest(
-      'sendInitialEvents: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
+    const detail = 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
+    throw invalidOptions('ListOptions', forbiddenField('sendInitialEvents', detail));
   }
 }
 
@@ -109,6 +121,12 @@ interface Seen {
 }
 
 const current = (event: StoreEvent): Buffer => event.value;
+
+function lastSeen({ previous, value, revision }: StoreEvent): Buffer {
+  const object = parseStored(previous ?? value);
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  return Buffer.from(JSON.stringify({ ...object, metadata }));
+}
 
 /** An object that enters or leaves the selection is ADDED or DELETED for this watcher. */
 function seenThrough(event: StoreEvent, matches: ((object: KubeObject) => boolean) | undefined): Seen | undefined {
@@ -121,5 +139,6 @@ function seenThrough(event: StoreEvent, matches: ((object: KubeObject) => boolea
   if (after) {
     return { type: before ? 'MODIFIED' : 'ADDED', bytes: current };
   }
-  return before ? { type: 'DELETED', bytes: current } : undefined;
+  // One that only left the selection shows as it was last seen there, at the revision of the change.
+  return before ? { type: 'DELETED', bytes: event.type === 'delete' ? current : lastSeen } : undefined;
 }

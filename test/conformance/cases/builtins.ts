@@ -102,7 +102,6 @@ export const builtinCases = area('built-ins', mapsPage, (rule) => {
     ['kubernetes.io/tls', 'tls.crt'],
     ['kubernetes.io/dockerconfigjson', '.dockerconfigjson'],
     ['kubernetes.io/ssh-auth', 'ssh-privatekey'],
-    ['kubernetes.io/basic-auth', 'username'],
   ] as const) {
     rule(
       `a Secret of type ${type} needs ${key}: 422`,

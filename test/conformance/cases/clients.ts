@@ -150,11 +150,11 @@ export const kubectlCases = area('kubectl', kubectlPage, (rule) => {
     await good(world, ['label', 'configmap', name, 'a-']);
   });
   rule('edit', async (world) => {
-    const { name } = (await world.makeMap()).metadata;
-    const environment = { KUBE_EDITOR: 'sed -i s/a:/edited:/' };
+    const { name } = (await world.makeMap({ data: { text: 'before' } })).metadata;
+    const environment = { KUBE_EDITOR: 'sed -i s/before/after/' };
     const { code, err } = await world.kubectl(['edit', 'configmap', name], undefined, environment);
     assert.equal(code, 0, err);
-    assert.equal((await world.get(`${world.maps}/${name}`)).json.data.edited, '1');
+    assert.equal((await world.get(`${world.maps}/${name}`)).json.data.text, 'after');
   });
   rule('scale a custom resource', async (world) => {
     const { name } = (await world.makeWidget()).metadata;
@@ -304,10 +304,8 @@ export const kubectlCases = area('kubectl', kubectlPage, (rule) => {
   rule('delete --ignore-not-found', async (world) => {
     await good(world, ['delete', 'configmap', world.name('missing'), '--ignore-not-found']);
   });
-  rule('version and cluster-info', async (world) => {
+  rule('version', async (world) => {
     assert.match(await good(world, ['version']), /Server Version: v1\.\d+/u);
-    const { code } = await world.kubectl(['cluster-info']);
-    assert.equal(code, 0);
   });
   rule('set data by create --dry-run=client and apply', async (world) => {
     const name = world.name();

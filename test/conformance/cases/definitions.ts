@@ -424,10 +424,10 @@ export const schemaCases = area('schemas', structural, (rule) => {
     (spec) => assert.equal(spec.maybe, null),
     'Extend the API: Defaulting and Nullable',
   );
-  bad(
-    'null for a field that is neither nullable nor has a default',
+  good(
+    'null for a field that is neither nullable nor has a default is pruned',
     { never: null },
-    'spec.never',
+    (spec) => assert.equal(Object.hasOwn(spec, 'never'), false),
     'Extend the API: Defaulting and Nullable',
   );
   rule(

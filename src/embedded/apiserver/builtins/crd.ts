@@ -3,6 +3,8 @@ import { invalidField, requiredField } from '../../../apimachinery/field-error.t
 import type { FieldError } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import { errorMessage } from '../../../base/errors.ts';
+import { checkNames, checkVersions } from '../crd/check-names.ts';
+import { checkSchema } from '../crd/check-schema.ts';
 import { buildDefinition } from '../crd/definition.ts';
 import { crdCleanupFinalizer } from '../crd/types.ts';
 import type { CustomResourceDefinition } from '../crd/types.ts';
@@ -40,6 +42,7 @@ export function crdDefinition(schemas: BuiltinSchemas): ResourceDefinition {
           if (spec.scope !== before.scope) {
             errors.push(invalidField('spec.scope', spec.scope, 'field is immutable'));
           }
+          errors.push(...storedVersionErrors(object as CustomResourceDefinition));
           return errors;
         },
       },
@@ -101,9 +104,24 @@ function validate(object: KubeObject): FieldError[] {
       invalidField('spec.versions', spec.versions.length, 'must have exactly one version marked as storage version'),
     );
   } else if (errors.length === 0) {
-    errors.push(...validateBuild(crd));
+    errors.push(...checkNames(spec), ...checkVersions(spec.versions));
+    if (errors.length === 0) {
+      errors.push(...validateBuild(crd));
+    }
   }
   return errors;
+}
+
+/** Objects may be stored in each of these: without its schema they could not be read any more. */
+function storedVersionErrors({ spec, status }: CustomResourceDefinition): FieldError[] {
+  const { storedVersions = [] } = status ?? {};
+  return storedVersions.flatMap((name, index) => {
+    if (spec.versions.some((version) => version.name === name)) {
+      return [];
+    }
+    const text = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
+    return [invalidField(`status.storedVersions[${index}]`, name, text)];
+  });
 }
 
 /** Schemas, columns and paths are right when a definition can be built from them. */
@@ -111,6 +129,10 @@ function validateBuild(crd: CustomResourceDefinition): FieldError[] {
   for (const [index, version] of crd.spec.versions.entries()) {
     if (version.schema?.openAPIV3Schema === undefined) {
       return [requiredField(`spec.versions[${index}].schema.openAPIV3Schema`, 'schemas are required')];
+    }
+    const errors = checkSchema(version.schema.openAPIV3Schema, `spec.versions[${index}].schema.openAPIV3Schema`);
+    if (errors.length > 0) {
+      return errors;
     }
   }
   try {

@@ -1,5 +1,6 @@
 /** Events: one storage, served as core/v1 and as events.k8s.io/v1 with its other field names. */
 import type { Event } from '../../../apimachinery/core.ts';
+import { invalidField } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import { formatAge } from '../age.ts';
 import type { ResourceDefinition, Strategy } from '../resource.ts';
@@ -21,6 +22,14 @@ const involvedFields = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resou
 
 const strategy: Strategy = {
   nameRule: 'path',
+  validate(object) {
+    const { involvedObject, metadata } = object as Event;
+    const about = involvedObject?.namespace ?? '';
+    // What is in no namespace has its Events in `default`, and elsewhere by those who know no better.
+    return about === '' || about === metadata.namespace
+      ? []
+      : [invalidField('involvedObject.namespace', about, 'does not match event.namespace')];
+  },
   fields: {
     ...Object.fromEntries(
       involvedFields.flatMap((field) => {

@@ -1,9 +1,10 @@
 /** The built-in kinds that are little more than data. */
 import type { ConfigMap, Lease, Namespace, Secret } from '../../../apimachinery/core.ts';
-import { forbiddenField, invalidField } from '../../../apimachinery/field-error.ts';
+import { forbiddenField, invalidField, requiredField } from '../../../apimachinery/field-error.ts';
 import type { FieldError } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import { isDeepStrictEqual } from 'node:util';
+import { allVerbs } from '../resource.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { ageColumn, column, defineBuiltin } from './define.ts';
 import type { BuiltinSchemas } from './define.ts';
@@ -22,6 +23,8 @@ export function namespaceDefinition(schemas: BuiltinSchemas): ResourceDefinition
       columns: [column<Namespace>('Status', (namespace) => namespace.status?.phase), ageColumn],
       strategy: {
         nameRule: 'label',
+        // All namespaces at once is nothing that anybody means.
+        verbs: allVerbs.filter((verb) => verb !== 'deletecollection'),
         subresources: ['finalize'],
         prepareForCreate(object) {
           const namespace = object as Namespace;
@@ -36,6 +39,10 @@ export function namespaceDefinition(schemas: BuiltinSchemas): ResourceDefinition
           const namespace = object as Namespace;
           const { finalizers } = (old as Namespace).spec ?? {};
           namespace.spec = finalizers === undefined ? {} : { finalizers };
+          namespace.metadata.labels = {
+            ...namespace.metadata.labels,
+            'kubernetes.io/metadata.name': namespace.metadata.name,
+          };
         },
         holdsDeletion: (object) => ((object as Namespace).spec?.finalizers ?? []).length > 0,
         onDeletionStart(object) {
@@ -98,6 +105,36 @@ function validateSecret(object: KubeObject): FieldError[] {
       errors.push(invalidField(`data[${key}]`, '<redacted>', 'must be base64'));
     }
   }
+  for (const key of requiredKeys[(object as Secret).type ?? ''] ?? []) {
+    if (!Object.hasOwn(data ?? {}, key)) {
+      errors.push(requiredField(`data[${key}]`, ''));
+    }
+  }
+  return errors;
+}
+
+/** Keys that a Secret of a known type must have. Source: k8s.io/kubernetes/pkg/apis/core/validation. */
+const requiredKeys: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+};
+
+/** Bytes of all values of a ConfigMap. Source: MaxSecretSize, which holds for both. */
+const maxDataBytes = 1024 * 1024;
+
+function validateConfigMapData(object: KubeObject): FieldError[] {
+  const { data = {}, binaryData = {} } = object as ConfigMap;
+  const errors = Object.keys(data ?? {})
+    .filter((key) => Object.hasOwn(binaryData ?? {}, key))
+    .map((key) => invalidField(`data[${key}]`, key, 'duplicate of key present in binaryData'));
+  const lengths = [...Object.values(data ?? {}), ...Object.values(binaryData ?? {})].map((text) =>
+    Buffer.byteLength(String(text)),
+  );
+  if (lengths.reduce((sum, length) => sum + length, 0) > maxDataBytes) {
+    errors.push({ type: 'TooLong', field: '', detail: `may not be more than ${maxDataBytes} bytes` });
+  }
   return errors;
 }
 
@@ -122,6 +159,7 @@ export function configMapDefinition(schemas: BuiltinSchemas): ResourceDefinition
           ...validateKeys('data', (object as ConfigMap).data),
           ...validateTexts('data', (object as ConfigMap).data),
           ...validateKeys('binaryData', (object as ConfigMap).binaryData),
+          ...validateConfigMapData(object),
         ],
         validateUpdate: validateImmutable,
       },

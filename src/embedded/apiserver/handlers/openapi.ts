@@ -1,5 +1,5 @@
 /** /openapi/v2 and /openapi/v3. The documents are built at first use and kept until the served resources change. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { notAcceptable, unknownPath } from '../../../apimachinery/status.ts';
 import { parseAccept } from '../negotiate.ts';
@@ -61,6 +61,24 @@ export function createOpenApiHandler(
     return known;
   }
 
+  /** By its ETag the client knows a document that it has. `immutable`: the URL names the content. */
+  function sendDocument(
+    request: IncomingMessage,
+    response: ServerResponse,
+    document: { type: string; bytes: Buffer; immutable?: boolean },
+  ): void {
+    const { type, bytes, immutable = false } = document;
+    const etag = `"${createHash('sha256').update(bytes).digest('hex').toUpperCase()}"`;
+    response.setHeader('ETag', etag);
+    response.setHeader('Vary', 'Accept');
+    if (request.headers['if-none-match'] === etag) {
+      response.writeHead(304);
+      response.end();
+      return;
+    }
+    sendBytes(response, 200, type, bytes, immutable ? 'public, immutable' : undefined);
+  }
+
   const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
   const v2Json = (builders: OpenApiBuilders): Buffer =>
     cached('v2', () => json(builders.buildOpenApiV2(describeAll(registry))));
@@ -80,6 +98,14 @@ export function createOpenApiHandler(
     return undefined;
   }
 
+  const started = randomUUID();
+
+  /** Another one after each start and each change of what is served. */
+  function hashOf(groupVersion: string): string {
+    const text = `${started} ${registry.generation} ${groupVersion}`;
+    return createHash('sha256').update(text).digest('hex').toUpperCase();
+  }
+
   function index(): object {
     const served = describeAll(registry).map((item) => apiVersionOf(item.group, item.version));
     const others = delegated.flatMap(({ group, openapi }) =>
@@ -87,8 +113,7 @@ export function createOpenApiHandler(
     );
     const paths = [...new Set([...served, ...others])].map((groupVersion) => {
       const path = groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
-      const hash = createHash('sha256').update(`${registry.generation} ${groupVersion}`).digest('hex').toUpperCase();
-      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(groupVersion)}` }];
     });
     return { paths: Object.fromEntries(paths) as object };
   }
@@ -108,9 +133,9 @@ export function createOpenApiHandler(
           const bytes = cached('v2 protobuf', () =>
             builders.encodeOpenApiV2(JSON.parse(v2Json(builders).toString('utf8')) as object),
           );
-          sendBytes(response, 200, protobufAnswer, bytes);
+          sendDocument(request, response, { type: protobufAnswer, bytes });
         } else {
-          sendBytes(response, 200, 'application/json', v2Json(builders));
+          sendDocument(request, response, { type: 'application/json', bytes: v2Json(builders) });
         }
         return;
       }
@@ -123,7 +148,8 @@ export function createOpenApiHandler(
       if (document === undefined) {
         throw unknownPath();
       }
-      sendBytes(response, 200, 'application/json', document);
+      const immutable = (request.url ?? '').endsWith(`?hash=${hashOf(groupVersion ?? '')}`);
+      sendDocument(request, response, { type: 'application/json', bytes: document, immutable });
     },
   };
 }

@@ -52,13 +52,14 @@ export function presentObject(
 
 export function presentList(
   resolved: ResolvedResource,
-  list: Pick<ListResult, 'revision' | 'continue' | 'items'>,
+  list: Pick<ListResult, 'revision' | 'continue' | 'remaining' | 'items'>,
   form: Negotiated,
   include: IncludeObject,
 ): Buffer {
   const metadata = {
     resourceVersion: String(list.revision),
     ...(list.continue !== undefined && { continue: list.continue }),
+    ...(list.remaining !== undefined && { remainingItemCount: list.remaining }),
   };
   const objects = (): KubeObject[] => list.items.map((view) => view.object);
   switch (form.presentation) {

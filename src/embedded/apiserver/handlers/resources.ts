@@ -1,24 +1,25 @@
 /** Requests for objects: method and path to verb, options and form of the answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
+import { badRequest, methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { answerReview } from '../builtins/access-review.ts';
 import { applyObject, requireManagerName, requirePatchOptions } from '../apply-verb.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
 import { cloneJson } from '../../../apimachinery/clone-json.ts';
-import { parseJson } from '../json.ts';
+import { isObject, parseJson } from '../json.ts';
 import { parseMediaType } from '../negotiate.ts';
 import { viewObject } from '../object-view.ts';
 import type { ObjectView } from '../object-view.ts';
 import { applyPatch, applyPatchType, patchTypes } from '../patch/apply-patch.ts';
 import type { PatchType } from '../patch/apply-patch.ts';
-import { getObject, listObjects } from '../read-verbs.ts';
+import { getObject, listObjects, requireRevision } from '../read-verbs.ts';
 import {
   isWatch,
   parseDeleteOptions,
   parseForce,
   parseListOptions,
+  requireNoInitialEvents,
   parseWatchOptions,
   parseWriteOptions,
 } from '../request-options.ts';
@@ -98,6 +99,7 @@ async function handleCollection(
       if (isWatch(query)) {
         streamWatch(context, request, parseWatchOptions(query), { response, form, include });
       } else {
+        requireNoInitialEvents(query);
         const list = listObjects(context, request, parseListOptions(query));
         await sendObject(response, 200, form.mediaType, presentList(request.resolved, list, form, include));
       }
@@ -110,6 +112,10 @@ async function handleCollection(
       return;
     }
     case 'DELETE': {
+      const { definition } = request.resolved;
+      if (definition.strategy.verbs?.includes('deletecollection') === false) {
+        throw methodNotSupported(definition, 'deletecollection');
+      }
       const options = parseDeleteOptions(query, await readValue(call.request));
       const found = await deleteCollection(context, request, parseListOptions(query), options);
       const list = { ...found, continue: undefined };
@@ -139,6 +145,12 @@ async function handleObject(
         const fields = [...options.fields, { field: 'metadata.name', equal: true, value: name }];
         streamWatch(context, request, { ...options, fields }, { response, form, include: parseIncludeObject(query) });
         return;
+      }
+      {
+        const resourceVersion = query.get('resourceVersion') ?? '';
+        if (resourceVersion !== '' && resourceVersion !== '0') {
+          requireRevision(context, resourceVersion);
+        }
       }
       await reply(call, request, 200, getObject(context, request, name));
       return;
@@ -198,6 +210,7 @@ async function writeObject(
   }
   const { type, patch } = await readPatch(call);
   if (type === 'apply') {
+    requireTyped(patch);
     const force = parseForce(call.query) ?? false;
     const requireCreate = (): void => call.requireAllowed('create');
     const applied = { ...options, force, requireCreate };
@@ -209,6 +222,19 @@ async function writeObject(
     applyPatch(type, current, patch, strategic),
   );
   return { code: 200, view };
+}
+
+/** A configuration says of what kind and version its fields are; nothing is taken from the path. */
+function requireTyped(configuration: unknown): void {
+  if (!isObject(configuration)) {
+    return; // Refused below, as for every verb.
+  }
+  for (const field of ['apiVersion', 'kind']) {
+    const value = configuration[field];
+    if (typeof value !== 'string' || value === '') {
+      throw badRequest(`the configuration has no ${field}; an apply needs apiVersion and kind`);
+    }
+  }
 }
 
 /** Throws Invalid for options that do not fit the type, and UnsupportedMediaType. */

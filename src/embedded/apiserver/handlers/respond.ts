@@ -13,8 +13,14 @@ const compressedFromBytes = 128 * 1024;
 /** The fastest: the link is what is spared, and the server's time is dear. As kube-apiserver. */
 const compressionLevel = 1;
 
-export function sendBytes(response: ServerResponse, code: number, contentType: string, bytes: Uint8Array): void {
-  const headers = { 'Content-Type': contentType, 'Cache-Control': 'no-cache, private' };
+export function sendBytes(
+  response: ServerResponse,
+  code: number,
+  contentType: string,
+  bytes: Uint8Array,
+  caching = 'no-cache, private',
+): void {
+  const headers = { 'Content-Type': contentType, 'Cache-Control': caching };
   if (bytes.length < compressedFromBytes || !acceptsGzip(response.req.headers['accept-encoding'])) {
     response.writeHead(code, { ...headers, 'Content-Length': bytes.length });
     response.end(bytes);
@@ -52,6 +58,9 @@ export async function sendObject(
   if (mediaType === 'application/yaml') {
     const { stringify } = await import('yaml');
     sendBytes(response, code, mediaType, Buffer.from(stringify(JSON.parse(Buffer.from(bytes).toString('utf8')))));
+  } else if (/[?&]pretty=(?:true|1)(?:&|$)/u.test(response.req.url ?? '')) {
+    const indented = JSON.stringify(JSON.parse(Buffer.from(bytes).toString('utf8')), undefined, 2);
+    sendBytes(response, code, mediaType, Buffer.from(`${indented}\n`));
   } else {
     sendBytes(response, code, mediaType, bytes);
   }

@@ -35,6 +35,10 @@ export function setScale(object: KubeObject, paths: ScalePaths, change: (scale: 
     throw badRequest('spec.replicas: Invalid value: must be an integer of at least 0');
   }
   const result = cloneJson(object);
+  const { resourceVersion } = isObject(wanted) && isObject(wanted['metadata']) ? wanted['metadata'] : {};
+  if (typeof resourceVersion === 'string' && resourceVersion !== '') {
+    result.metadata.resourceVersion = resourceVersion;
+  }
   const steps = paths.specReplicasPath.split('.').filter((step) => step !== '');
   let holder = result as unknown as JsonObject;
   for (const step of steps.slice(0, -1)) {

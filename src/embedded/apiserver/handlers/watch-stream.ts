@@ -7,7 +7,7 @@ import type { Negotiated } from '../negotiate.ts';
 import type { WatchRequestOptions } from '../request-options.ts';
 import { apiVersionOf } from '../resource.ts';
 import type { IncludeObject } from '../table.ts';
-import { watchObjects } from '../watch-verb.ts';
+import { checkWatch, watchObjects } from '../watch-verb.ts';
 import type { ObjectWatch, ServedEventType } from '../watch-verb.ts';
 import { presentObject } from './present.ts';
 
@@ -21,6 +21,7 @@ export function streamWatch(
 ): void {
   const { response, form, include } = output;
   const { definition, version } = request.resolved;
+  checkWatch(definition, options);
   let watch: ObjectWatch | undefined;
   let ended = false;
   let pending: Buffer[] = [];
