@@ -10,7 +10,7 @@ import { hostLinkName } from '../../src/embedded/podnetwork/pod-side.ts';
 import { vmiType } from '../../src/vm/kinds/virtualmachineinstance/resource.ts';
 import { run, sandboxProcesses } from '../support/host.ts';
 import { missingForHostTests, startInstance, type TestInstance } from '../support/instance.ts';
-import { addresses, create, fetchFromGuest, machineManifest, waitForPhase } from '../support/machines.ts';
+import { addresses, create, fetchFromGuest, machineManifest, waitForPhase, waitGone } from '../support/machines.ts';
 
 const skip = missingForHostTests() ?? false;
 
@@ -255,6 +255,31 @@ test('an audit after a crash finds what is left and spares VMs that run on', { s
   assert.match(await fetchFromGuest(addresses(vmi)[0] ?? ''), /Hello/);
   await instance.start();
   assert.equal((await waitForPhase(instance, 'runs-on', 'Running')).metadata.uid, vmi.metadata.uid);
+
+  await t.test("without a VM the bridge and the tables are nobody's too", async () => {
+    await instance.api.client.delete(vmiType, { namespace: 'default', name: 'runs-on' });
+    await waitGone(instance, 'runs-on');
+    await instance.stop('SIGKILL');
+    const { bridge } = instance;
+    const shared = [`link ${bridge}`, `nftables table bridge ${bridge}`, `nftables table inet ${bridge}`];
+    assert.deepEqual(orphans((await audit(instance)).report), shared);
+    // Named wrongly, nothing is decided.
+    const elsewhere = await instance.vmlet(
+      'audit',
+      '--repair',
+      '--bridge',
+      bridge,
+      '--run-dir',
+      '/run/no-vmlet-here',
+      '-o',
+      'json',
+    );
+    assert.deepEqual(orphans(JSON.parse(elsewhere.out) as AuditReport), []);
+    await audit(instance, '--repair');
+    assert.deepEqual(orphans((await audit(instance)).report), []);
+    assert.ok(!existsSync(`/sys/class/net/${bridge}`));
+    survivors();
+  });
 });
 
 function inCgroup(pid: string, path: string): boolean {
