@@ -135,13 +135,12 @@ async function ask(context: WebhookContext, ready: ReadyWebhook, subject: Subjec
   ) {
     return undefined;
   }
-  const versions = { from: request.type.version, to: version };
   const input: ReviewInput = {
     ...request,
     requestType: request.type,
     type: { ...request.type, version },
-    object: toVersion(subject, object, versions),
-    oldObject: toVersion(subject, oldObject, versions),
+    object: toVersion(subject, object, version),
+    oldObject: toVersion(subject, oldObject, version),
   };
   const question = reviewRequest(input);
   if (conditions.length > 0 && !conditionsHold(ready, question, subject)) {
@@ -217,8 +216,7 @@ function patched(ready: ReadyWebhook, subject: Subject, { answer, version }: Ask
       `${named} answered a patch of ${patch.length} operations; at most ${limits.jsonPatchOperations} are allowed`,
     );
   }
-  const own = request.type.version;
-  const before = cloneJson(toVersion(subject, request.object, { from: own, to: version }) ?? request.object);
+  const before = cloneJson(toVersion(subject, request.object, version) ?? request.object);
   const after = applied(named, before, patch);
   const { metadata } = after;
   if (
@@ -230,7 +228,7 @@ function patched(ready: ReadyWebhook, subject: Subject, { answer, version }: Ask
   ) {
     throw internalError(`${named} changed the name, the namespace or the kind of the object, which is not allowed`);
   }
-  return toVersion(subject, after, { from: version, to: own });
+  return toVersion(subject, after, request.type.version);
 }
 
 function applied(named: string, before: KubeObject, patch: readonly unknown[]): KubeObject {

@@ -71,7 +71,10 @@ test('Warn warns', async () => {
 test('an expression that cannot be evaluated counts as the failure policy says', async () => {
   const validations = [{ expression: 'object.data.nope == "1"' }];
   await policy({ validations });
-  assert.match((await create('bad', { a: '1' })).message, /expression 'object\.data\.nope == "1"' resulted in error: no such key: nope/);
+  assert.match(
+    (await create('bad', { a: '1' })).message,
+    /expression 'object\.data\.nope == "1"' resulted in error: no such key: nope/,
+  );
   await server.call('DELETE', bindings);
   await server.call('DELETE', policies);
   await policy({ validations, failurePolicy: 'Ignore' });
@@ -83,7 +86,12 @@ test('settings come from objects', async () => {
   await server.call('POST', '/api/v1/namespaces/kube-system/configmaps', { body: settings });
   const spec = {
     paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
-    validations: [{ expression: 'object.data.size() <= int(params.data.limit)', messageExpression: "'at most ' + params.data.limit" }],
+    validations: [
+      {
+        expression: 'object.data.size() <= int(params.data.limit)',
+        messageExpression: "'at most ' + params.data.limit",
+      },
+    ],
   };
   const paramRef = { namespace: 'kube-system', parameterNotFoundAction: 'Deny' };
   await policy(spec, { paramRef: { ...paramRef, name: 'settings' } });
@@ -93,7 +101,11 @@ test('settings come from objects', async () => {
   await server.call('POST', bindings, {
     body: {
       metadata: { name: 'b' },
-      spec: { policyName: 'p', validationActions: ['Deny'], paramRef: { ...paramRef, selector: { matchLabels: { for: 'nobody' } } } },
+      spec: {
+        policyName: 'p',
+        validationActions: ['Deny'],
+        paramRef: { ...paramRef, selector: { matchLabels: { for: 'nobody' } } },
+      },
     },
   });
   assert.match((await create('bad')).message, /no params found for policy binding with `Deny` parameterNotFoundAction/);
@@ -121,7 +133,10 @@ test('a policy with an expression that does not compile is refused', async () =>
   });
   const wrong = await server.call('POST', policies, spec({ expression: 'object.' }));
   assert.equal(wrong.code, 422);
-  assert.match(wrong.json.message, /spec\.validations\[0\]\.expression: Invalid value: "object\.": compilation failed: ERROR/);
+  assert.match(
+    wrong.json.message,
+    /spec\.validations\[0\]\.expression: Invalid value: "object\.": compilation failed: ERROR/,
+  );
   const text = await server.call('POST', policies, spec({ expression: "'a'" }));
   assert.match(text.json.message, /must evaluate to bool/);
   const both = await server.call('POST', bindings, {

@@ -147,13 +147,12 @@ function complaints(
   const failed = (error: unknown): Complaint[] =>
     policy.spec.failurePolicy === 'Ignore' ? [] : [{ text: errorMessage(error), reason: 'Invalid' }];
   const { request } = subject;
-  const versions = { from: request.type.version, to: work.version };
   const { object, oldObject, ...asked } = reviewRequest({
     ...request,
     requestType: request.type,
     type: { ...request.type, version: work.version },
-    object: toVersion(subject, request.object, versions),
-    oldObject: toVersion(subject, request.oldObject, versions),
+    object: toVersion(subject, request.object, work.version),
+    oldObject: toVersion(subject, request.oldObject, work.version),
   });
   const base = toVariables({ object, oldObject, request: asked, namespaceObject: subject.namespaceObject() });
   try {

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../apimachinery/object.ts';
 import type { ApiContext } from '../context.ts';
 import { parseStored, toServed, toStored } from '../object-view.ts';
 import type { ResourceDefinition } from '../resource.ts';
-import { storagePrefix } from '../resource.ts';
+import { apiVersionOf, storagePrefix } from '../resource.ts';
 import { internalUser } from '../types.ts';
 import type { AdmissionOperation, AdmissionRequest, AdmissionType } from '../types.ts';
 import { matchesRule, mayMatch } from './match.ts';
@@ -92,15 +92,16 @@ export function matchedVersion(
   );
 }
 
-/** An object of the request in another version of its kind. */
+/** An object of the request in a version of its kind. */
 export function toVersion(
-  { definition }: Subject,
+  { definition }: Pick<Subject, 'definition'>,
   object: KubeObject | undefined,
-  versions: { readonly from: string; readonly to: string },
+  wanted: string,
 ): KubeObject | undefined {
-  const [from, to] = [versions.from, versions.to].map((wanted) =>
-    definition.versions.find(({ name }) => name === wanted),
-  );
+  const { group, versions } = definition;
+  const to = versions.find(({ name }) => name === wanted);
+  // Told by the object: one that is deleted comes as it is stored, whatever the request names.
+  const from = versions.find(({ name }) => apiVersionOf(group, name) === object?.apiVersion);
   if (object === undefined || from === undefined || to === undefined || from === to) {
     return object;
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { createMemoryStore, emptyMemoryState } from '../../store/memory-backend.ts';
 import { startTestServer } from '../test-server.ts';
 import type { Json, TestServer } from '../test-server.ts';
 import { allow, patchOf, startTestWebhook } from './test-webhook.ts';
@@ -395,6 +396,77 @@ for (const [name, prepare, message] of failures) {
   });
 }
 
+test('a Service is found by its EndpointSlices, and the certificate is for its name', async () => {
+  const service = await startTestWebhook(['web.default.svc']);
+  const clientConfig = {
+    service: { namespace: 'default', name: 'web', path: '/x', port: 8443 },
+    caBundle: service.caBundle,
+  };
+  try {
+    const spec = { clusterIP: 'None', ports: [{ name: 'https', port: 8443 }] };
+    const body = { metadata: { name: 'web' }, spec };
+    const created = await server.call('POST', '/api/v1/namespaces/default/services', { body });
+    assert.equal(created.code, 201, created.text);
+    await configure('validating', 'service', [webhook({ clientConfig })]);
+    assert.match((await create('early')).message, /no endpoints available for service "web"$/);
+    const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+    const slice = await server.call('POST', slices, {
+      body: {
+        metadata: { name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
+        addressType: 'IPv4',
+        endpoints: [
+          { addresses: ['127.0.0.9'], conditions: { ready: false } },
+          { addresses: ['127.0.0.1'], conditions: { ready: true } },
+        ],
+        ports: [{ name: 'https', port: service.port, protocol: 'TCP' }],
+      },
+    });
+    assert.equal(slice.code, 201, slice.text);
+    assert.equal((await create('late')).code, 201);
+    assert.equal(service.asked.length, 1);
+  } finally {
+    await server.call('DELETE', made.pop() ?? '');
+    await service.close();
+  }
+});
+
+test('a webhook for one version of a kind hears of the others too, in its own; Exact does not', async () => {
+  const version = (name: string, storage: boolean): Json => ({
+    name,
+    served: true,
+    storage,
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: { spec: { type: 'object', properties: { a: { type: 'integer' } } } },
+      },
+    },
+  });
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const names = { plural: 'toys', kind: 'Toy' };
+  const versions = [version('v1', true), version('v2', false)];
+  const spec = { group: 'hooks.example.com', scope: 'Namespaced', names, versions };
+  const definition = await server.call('POST', definitions, {
+    body: { metadata: { name: 'toys.hooks.example.com' }, spec },
+  });
+  assert.equal(definition.code, 201, definition.text);
+  const rules = [{ operations: ['*'], apiGroups: ['hooks.example.com'], apiVersions: ['v2'], resources: ['toys'] }];
+  await configure('mutating', 'equivalent', [webhook({ rules })]);
+  await configure('mutating', 'exact', [webhook({ rules, name: 'e.example.com', matchPolicy: 'Exact' })]);
+  hook.answer = () => patchOf([{ op: 'add', path: '/spec', value: { a: 7 } }]);
+  const toys = '/apis/hooks.example.com/v1/namespaces/default/toys';
+  const toy = await server.call('POST', toys, { body: { metadata: { name: 't' } } });
+  assert.equal(toy.code, 201, toy.text);
+  assert.equal(toy.json.apiVersion, 'hooks.example.com/v1');
+  assert.deepEqual(toy.json.spec, { a: 7 });
+  assert.equal(hook.asked.length, 1);
+  const { kind, requestKind, object } = hook.asked[0];
+  assert.deepEqual([kind.version, requestKind.version, object.apiVersion], ['v2', 'v1', 'hooks.example.com/v2']);
+  hook.answer = allow;
+  await server.call('DELETE', `${toys}/t`);
+  assert.equal(hook.asked[1].oldObject.apiVersion, 'hooks.example.com/v2');
+});
+
 test('connections are kept', async () => {
   await configure('validating', 'kept', [webhook()]);
   const before = hook.connections();
@@ -404,13 +476,25 @@ test('connections are kept', async () => {
   assert.equal(hook.connections() - before, 1);
 });
 
+test('a server starts on a store with a broken webhook about everything', async () => {
+  const state = emptyMemoryState();
+  const first = await startTestServer({ store: createMemoryStore({ state }) });
+  const everything = { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] };
+  const broken = webhook({ rules: [everything], clientConfig: { url: 'https://127.0.0.1:1' } });
+  const body = { metadata: { name: 'broken' }, webhooks: [broken] };
+  assert.equal((await first.call('POST', `${group}/validatingwebhookconfigurations`, { body })).code, 201);
+  await first.close();
+  const second = await startTestServer({ store: createMemoryStore({ state }) });
+  assert.equal((await second.call('POST', configMaps, { body: { metadata: { name: 'a' } } })).code, 500);
+  assert.equal((await second.call('DELETE', `${group}/validatingwebhookconfigurations/broken`)).code, 200);
+  await second.close();
+});
+
 test('a broken webhook about everything can be taken away, and does not stop the server', async () => {
   const everything = { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] };
   const broken = webhook({ rules: [everything], clientConfig: { url: 'https://127.0.0.1:1' } });
   await configure('validating', 'broken', [broken]);
   assert.equal((await create('a')).code, 500);
-  const other = await startTestServer();
-  await other.close();
   await server.client.create(
     { group: '', version: 'v1', resource: 'nodes', kind: 'Node', namespaced: false },
     { apiVersion: 'v1', kind: 'Node', metadata: { name: 'own' } },
