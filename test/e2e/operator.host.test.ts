@@ -1,7 +1,7 @@
 /** What an operator asks of a running VM: what it is in the kernel, where its packets stop, what took its start so long. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -26,8 +26,11 @@ import {
 const skip = missingForHostTests() ?? false;
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 
-async function inspectNet(instance: TestInstance): Promise<{ code: number | null; verdicts: readonly PathVerdict[] }> {
-  const { code, out, err } = await instance.vmlet('inspect', 'net', 'web', '-o', 'json');
+async function inspectNet(
+  instance: TestInstance,
+  name = 'web',
+): Promise<{ code: number | null; verdicts: readonly PathVerdict[] }> {
+  const { code, out, err } = await instance.vmlet('inspect', 'net', name, '-o', 'json');
   assert.notEqual(out, '', err);
   const report = JSON.parse(out) as PathReport;
   return { code, verdicts: report.paths[0]?.verdicts ?? [] };
@@ -95,7 +98,10 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
     assert.equal(process?.seccomp, 'filter');
     assert.ok((process.seccompFilters ?? 0) >= 1);
     const compared = inspection.seccomp?.find(({ pid }) => pid === qemu);
-    assert.deepEqual(compared?.problem === undefined ? compared?.differences : [], []);
+    // A kernel or a container of the test may not let filters be read; what was read must agree.
+    assert.match(compared?.problem ?? '', /^$|CAP_SYS_ADMIN|CONFIG_CHECKPOINT_RESTORE/);
+    assert.deepEqual(compared?.differences, []);
+    t.diagnostic(`seccomp: ${JSON.stringify(compared)}`);
     const page = await instance.vmlet('inspect', 'web');
     assert.equal(page.code, 0);
     assert.match(page.out, /thread \d+ +CPU 0\/\S+, vCPU 0, last on CPU \d+, may run on \S+, SCHED_OTHER nice 0, /);
@@ -117,6 +123,8 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
     return port?.ifname ?? '';
   };
   const evil = `evil${bridge}`;
+  const rulesFile = join(instance.stateDir, 'rules.nft');
+  writeFileSync(rulesFile, inside('nft', '-s', 'list', 'ruleset'));
   const breaks: readonly (readonly [
     what: string,
     breakIt: () => void,
@@ -169,6 +177,27 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
       () => inside('ip', 'route', 'add', 'default', 'via', `${v4.split('.').slice(0, 3).join('.')}.1`),
       ['out stops sandbox forwarding', 'in passes'],
       /no IPv4 default route/,
+    ],
+    [
+      'the table of the VM gone',
+      () => inside('nft', 'flush', 'ruleset'),
+      () => inside('nft', '-f', rulesFile),
+      ['out stops sandbox rules', 'in stops sandbox rules'],
+      /no rule translates the guest's address into the pod's/,
+    ],
+    [
+      'forwarding off on the bridge of this instance',
+      () => run('sysctl', '-qw', `net.ipv4.conf.${bridge}.forwarding=0`),
+      () => run('sysctl', '-qw', `net.ipv4.conf.${bridge}.forwarding=1`),
+      ['out stops host forwarding', 'in passes'],
+      /forwarding is 0: this host forwards no IPv4 packets/,
+    ],
+    [
+      'the address of the gateway gone from the sandbox',
+      () => inside('ip', 'addr', 'del', '10.0.2.1/24', 'dev', 'k6t-eth0'),
+      () => inside('ip', 'addr', 'add', '10.0.2.1/24', 'dev', 'k6t-eth0'),
+      ['out stops sandbox bridge', 'in stops sandbox bridge'],
+      /k6t-eth0 has no IPv4 address: the guest has no gateway/,
     ],
     [
       'a rule on the host that drops',
@@ -228,6 +257,44 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
     assert.match(verdicts[0]?.text ?? '', /QEMU holds no queue of tap0/);
   });
 
+  await t.test('inspect net: bridge binding, healthy, then with a rule of the bridge', async () => {
+    await create(instance, {
+      ...machineManifest('bridged', { binding: 'bridge' }),
+      metadata: { name: 'bridged', namespace: 'default', annotations: { 'vmlet.io/drift-policy': 'ignore' } },
+    });
+    const bridged = await waitForPhase(instance, 'bridged', 'Running');
+    const [own = ''] = addresses(bridged);
+    await fetchFromGuest(own);
+    const healthy = await inspectNet(instance, 'bridged');
+    assert.deepEqual(onIpv4(healthy.verdicts), ['out passes', 'in passes'], JSON.stringify(healthy.verdicts));
+    const pid = sandboxProcesses(instance, 'qemu-system').find((one) => one !== qemu) ?? 0;
+    run(
+      'nsenter',
+      ...['-t', String(pid), '-n', 'nft'],
+      'add table bridge evil; add chain bridge evil f { type filter hook forward priority 0; }; add rule bridge evil f iifname "tap0" drop',
+    );
+    const { verdicts } = await inspectNet(instance, 'bridged');
+    assert.deepEqual(onIpv4(verdicts), ['out stops sandbox rules', 'in passes'], JSON.stringify(verdicts));
+    await remove(instance, 'bridged');
+    await waitGone(instance, 'bridged');
+  });
+
+  await t.test('inspect net: a guest that sends nothing is told from a path that is broken', async () => {
+    const manifestOfMute = machineManifest('mute');
+    const { kernelBoot } = manifestOfMute.spec.domain.firmware ?? {};
+    assert.ok(kernelBoot !== undefined);
+    // Without its init system the guest's kernel sits at a shell and its card stays down.
+    kernelBoot.kernelArgs = 'console=ttyS0 quiet rdinit=/bin/sh';
+    await create(instance, manifestOfMute);
+    await waitForPhase(instance, 'mute', 'Running');
+    const { code, verdicts } = await inspectNet(instance, 'mute');
+    assert.equal(code, 1);
+    assert.equal(onIpv4(verdicts)[0], 'out stops guest', JSON.stringify(verdicts));
+    assert.match(verdicts[0]?.text ?? '', /^no packets from the guest: /);
+    await remove(instance, 'mute');
+    await waitGone(instance, 'mute');
+  });
+
   await t.test('trace vm: every step, its budget; sent to the collector; told after a restart', async () => {
     const { code, out, err } = await instance.vmlet('trace', 'vm', 'web', '-o', 'json');
     assert.equal(code, 0, err);
@@ -241,9 +308,10 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
     const bars = await instance.vmlet('trace', 'web');
     assert.match(bars.out, /^web in default on node \S+: Running after /);
     assert.match(bars.out, /\n {2}sandbox +\S+ m?s of +80 ms +#+\n/);
-    await pollUntil(() => (sent.length >= 2 ? true : undefined), { timeoutMs: 10_000, doing: 'the collector' });
-    assert.ok(sent.every((body) => body.includes(traceId)));
-    assert.match(sent[0] ?? '', /"name":"start VM"/);
+    const ofWeb = (): string[] => sent.filter((body) => body.includes(traceId));
+    await pollUntil(() => (ofWeb().length >= 2 ? true : undefined), { timeoutMs: 10_000, doing: 'the collector' });
+    assert.match(ofWeb()[0] ?? '', /"name":"start VM"/);
+    assert.match(ofWeb()[1] ?? '', /"name":"guest"/);
     const file = join(instance.stateDir, 'traces', `${metadata.uid}.json`);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     await instance.stop('SIGKILL');

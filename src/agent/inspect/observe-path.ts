@@ -76,6 +76,7 @@ function observeInterface(
         `net/ipv6/conf/${nic.bridge}/disable_ipv6`,
       ]),
       defaultRoutes: sandbox.defaultRoutes,
+      routes: nic.binding === 'masquerade' ? sandbox.routesTo(nic.guestAddresses) : [],
       neighbours: sandbox.neighboursOf([...nic.guestAddresses, ...gateways]),
       rules: sandboxRules(nic, { sandbox, nicName }),
       dropCounters: sandbox.dropCounters,

@@ -1,6 +1,7 @@
 /** One network namespace as the packet path needs it: read once, asked by name. */
 import { errorCode } from '../../base/errors.ts';
 import { inNetworkNamespace } from '../../linux/namespace/namespace.ts';
+import { encodeIpAddress, parseIpPrefix } from '../../linux/netlink/ip-address.ts';
 import { dumpRuleset } from '../../linux/nftables/dump.ts';
 import type { Table } from '../../linux/nftables/types.ts';
 import { listForwardingEntries } from '../../linux/rtnetlink/forwarding/forwarding.ts';
@@ -8,6 +9,7 @@ import type { Link } from '../../linux/rtnetlink/links/types.ts';
 import type { LinkStatistics } from '../../linux/rtnetlink/links/statistics.ts';
 import { listNeighbours } from '../../linux/rtnetlink/neighbours/neighbours.ts';
 import { listRoutes } from '../../linux/rtnetlink/routes/routes.ts';
+import type { Route } from '../../linux/rtnetlink/routes/types.ts';
 import { readSysctl } from '../../linux/sysctl/sysctl.ts';
 import type { LinkCounters, NamedLink, PathLink, PathPlace } from '../../vm/inspection/packet-path/observation.ts';
 import { dumpLinks } from '../facets/network/observe.ts';
@@ -28,6 +30,8 @@ export interface PlaceView extends Pick<PathPlace, 'defaultRoutes' | 'dropCounte
   portOf(bridge: string, macAddress: string): string | undefined;
   /** `addresses` with or without length. */
   neighboursOf(addresses: readonly string[]): PathPlace['neighbours'];
+  /** By which link each address is reached, by the main table. */
+  routesTo(addresses: readonly string[]): PathPlace['routes'];
   readSysctls(keys: readonly string[]): Readonly<Record<string, string>>;
   /** Destinations that lead to a link without a gateway, as CIDR. */
   routesBy(linkIndex: number): readonly string[];
@@ -90,6 +94,11 @@ export function openPlaceView(session: NetworkSession): PlaceView {
           : [],
       );
     },
+    routesTo: (addresses) =>
+      addresses.map((cidr) => {
+        const address = cidr.replace(/\/\d+$/, '');
+        return { address, link: nameOf(findRoute(routes, address)?.linkIndex) };
+      }),
     readSysctls,
     routesBy: (linkIndex) =>
       routes
@@ -98,6 +107,26 @@ export function openPlaceView(session: NetworkSession): PlaceView {
     dropCounters: tables.flatMap(findDropCounters).slice(0, dropCountersMax),
     conntrack: count === undefined || max === undefined ? undefined : { count: Number(count), max: Number(max) },
   };
+}
+
+/** The longest prefix that holds the address, then the lowest priority; default routes are none. */
+export function findRoute(routes: readonly Route[], address: string): Route | undefined {
+  const bits = bitsOf(address);
+  const lengthOf = ({ destination }: Route): number => parseIpPrefix(destination).prefixLength;
+  return routes
+    .filter(
+      (route) =>
+        route.type === 'unicast' &&
+        route.destination !== 'default' &&
+        (route.family === 'ip6') === address.includes(':') &&
+        lengthOf(route) > 0 &&
+        bits.startsWith(bitsOf(parseIpPrefix(route.destination).address).slice(0, lengthOf(route))),
+    )
+    .toSorted((one, other) => lengthOf(other) - lengthOf(one) || (one.priority ?? 0) - (other.priority ?? 0))[0];
+}
+
+function bitsOf(address: string): string {
+  return [...encodeIpAddress(address)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
 }
 
 /** A link that is not there has a name all the same. */

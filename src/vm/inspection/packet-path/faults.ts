@@ -130,6 +130,30 @@ export function ruleFaults(place: PathPlace, before: PathPlace | undefined, insi
   return [...dropped, ...grown];
 }
 
+/**
+ * What is behind the place must be reached by `link`. Where it is not, packets to it go astray; packets from it are
+ * dropped too where the kernel checks senders (rp_filter 1, ip-sysctl of the kernel).
+ */
+export function routeFaults(
+  place: PathPlace,
+  link: string,
+  options: { readonly where: string; readonly families: readonly IpFamily[]; readonly remedy: string },
+): Fault[] {
+  const strict = [`net/ipv4/conf/all/rp_filter`, `net/ipv4/conf/${link}/rp_filter`].some(
+    (key) => place.sysctls[key] === '1',
+  );
+  return place.routes
+    .filter((route) => route.link !== link && options.families.includes(familyOf(route.address)))
+    .map((route) => {
+      const family = familyOf(route.address);
+      const found = route.link === undefined ? 'has no route to it' : `sends what is for it to ${route.link}`;
+      return stops(`${route.address} is behind ${link}, but ${options.where} ${found}`, options.remedy, {
+        directions: strict && family === 4 ? both : ['in'],
+        families: [family],
+      });
+    });
+}
+
 export function conntrackFaults({ conntrack }: PathPlace): Fault[] {
   return conntrack !== undefined && conntrack.max > 0 && conntrack.count >= conntrack.max
     ? [

@@ -8,6 +8,7 @@ import {
   neighbourState,
   ofFamily,
   podFamilies,
+  routeFaults,
   ruleFaults,
   stops,
 } from './faults.ts';
@@ -126,6 +127,8 @@ function forwardingHop(path: InterfacePath, host: HostPlace, earlier: HostPlace 
       }
     }
   }
+  const addressed = allFamilies.filter((family) => ofFamily(host.bridge?.link?.addresses ?? [], family).length > 0);
+  faults.push(...routeFaults(host, inner, { where: 'the host', families: addressed, remedy: restartVmlet }));
   const dropped = earlier === undefined ? 0 : host.backlogDropped - earlier.backlogDropped;
   if (dropped > 0) {
     faults.push(

@@ -79,6 +79,8 @@ export interface PathPlace {
     readonly gateway: string | undefined;
     readonly link: string;
   }[];
+  /** By which link the addresses behind it (the guest's, the pod's) are reached; undefined: by none. */
+  readonly routes: readonly { readonly address: string; readonly link: string | undefined }[];
   /** Of the addresses that matter: of the guest, the pod, the gateways. */
   readonly neighbours: readonly { readonly address: string; readonly link: string; readonly state: string }[];
   /** What the nftables rules do with a first packet, for each direction and family. */

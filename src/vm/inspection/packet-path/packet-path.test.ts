@@ -144,6 +144,21 @@ const cases: readonly (readonly [what: string, path: InterfacePath, found: reado
     /no IPv4 default route/,
   ],
   [
+    'the guest is routed elsewhere',
+    onSandbox({ routes: [{ address: '10.0.2.2', link: 'eth0' }] }),
+    ['in 4 stops sandbox forwarding'],
+    /10\.0\.2\.2 is behind k6t-eth0, but the sandbox sends what is for it to eth0/,
+  ],
+  [
+    'no way to the pod, and senders are checked',
+    onHost({
+      routes: [{ address: '10.1.0.2', link: undefined }],
+      sysctls: { ...sampleHost.sysctls, 'net/ipv4/conf/vmlet0/rp_filter': '1' },
+    }),
+    ['out 4 stops host forwarding', 'in 4 stops host forwarding'],
+    /the host has no route to it/,
+  ],
+  [
     'IPv6 off on the bridge',
     onSandbox({ sysctls: { 'net/ipv6/conf/k6t-eth0/disable_ipv6': '1' } }),
     ['out 6 stops sandbox forwarding', 'in 6 stops sandbox forwarding'],

@@ -8,6 +8,7 @@ import {
   neighbourState,
   ofFamily,
   podFamilies,
+  routeFaults,
   ruleFaults,
   stops,
 } from './faults.ts';
@@ -225,6 +226,8 @@ function forwardingHop(path: InterfacePath, inside: Inside, remake: string): Hop
       );
     }
   }
+  const addressed = allFamilies.filter((family) => ofFamily(path.bridge.link?.addresses ?? [], family).length > 0);
+  faults.push(...routeFaults(sandbox, path.bridge.name, { where: 'the sandbox', families: addressed, remedy: remake }));
   const disabled = sandbox.sysctls[`net/ipv6/conf/${path.bridge.name}/disable_ipv6`];
   if (disabled === '1' && ofFamily(path.guest.addresses, 6).length > 0) {
     faults.push(

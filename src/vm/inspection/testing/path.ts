@@ -43,6 +43,10 @@ export const sampleHost: HostPlace = {
     { family: 4, gateway: '192.0.2.1', link: 'enp1s0' },
     { family: 6, gateway: 'fe80::1', link: 'enp1s0' },
   ],
+  routes: [
+    { address: '10.1.0.2', link: 'vmlet0' },
+    { address: 'fd76::2', link: 'vmlet0' },
+  ],
   neighbours: [{ address: '192.0.2.1', link: 'enp1s0', state: 'reachable' }],
   rules: passes(false),
   dropCounters: [{ rule: 'rule "drop" of chain inet x forward', packets: 7 }],
@@ -74,6 +78,10 @@ export const samplePath: InterfacePath & { readonly host: HostPlace } = {
     defaultRoutes: [
       { family: 4, gateway: '10.1.0.1', link: 'eth0' },
       { family: 6, gateway: 'fd76::1', link: 'eth0' },
+    ],
+    routes: [
+      { address: '10.0.2.2', link: 'k6t-eth0' },
+      { address: 'fd10::2', link: 'k6t-eth0' },
     ],
     neighbours: [{ address: '10.0.2.2', link: 'k6t-eth0', state: 'reachable' }],
     rules: passes(true),
