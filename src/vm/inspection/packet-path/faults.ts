@@ -154,6 +154,13 @@ export function routeFaults(
     });
 }
 
+/** The general switches, and what checks senders; those of single links matter only when they are off. */
+export function sysctlFacts({ sysctls }: PathPlace): string[] {
+  return Object.entries(sysctls)
+    .filter(([key, value]) => /ip_forward$|all\/forwarding$/.test(key) || (key.endsWith('/rp_filter') && value === '1'))
+    .map(([key, value]) => `${key}=${value}`);
+}
+
 export function conntrackFaults({ conntrack }: PathPlace): Fault[] {
   return conntrack !== undefined && conntrack.max > 0 && conntrack.count >= conntrack.max
     ? [

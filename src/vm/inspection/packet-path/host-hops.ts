@@ -10,6 +10,7 @@ import {
   podFamilies,
   routeFaults,
   ruleFaults,
+  sysctlFacts,
   stops,
 } from './faults.ts';
 import type { Direction, HostPlace, InterfacePath, IpFamily } from './observation.ts';
@@ -142,7 +143,7 @@ function forwardingHop(path: InterfacePath, host: HostPlace, earlier: HostPlace 
     kind: 'host forwarding',
     name: '',
     facts: [
-      ...Object.entries(host.sysctls).map(([key, value]) => `${key}=${value}`),
+      ...sysctlFacts(host),
       ...(host.conntrack === undefined ? [] : [`${host.conntrack.count} of ${host.conntrack.max} connections tracked`]),
     ],
     faults: [...faults, ...conntrackFaults(host)],

@@ -10,6 +10,7 @@ import {
   podFamilies,
   routeFaults,
   ruleFaults,
+  sysctlFacts,
   stops,
 } from './faults.ts';
 import type { InterfacePath, IpFamily, PathObservation } from './observation.ts';
@@ -244,7 +245,7 @@ function forwardingHop(path: InterfacePath, inside: Inside, remake: string): Hop
     kind: 'sandbox forwarding',
     name: '',
     facts: [
-      ...Object.entries(sandbox.sysctls).map(([key, value]) => `${key}=${value}`),
+      ...sysctlFacts(sandbox),
       ...sandbox.defaultRoutes.map(({ family, gateway, link }) => `IPv${family} by ${gateway ?? 'nobody'} on ${link}`),
     ],
     faults,
