@@ -33,6 +33,7 @@ import { startGarbageCollector } from '../../embedded/garbage/garbage-collector.
 import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
+import { createPodStreamBackend } from '../../embedded/podruntime/pod-stream-backend.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
 import { endpointSliceType, endpointsType, serviceType } from '../../embedded/services/kinds.ts';
 import { servicesTable, startServices } from '../../embedded/services/services.ts';
@@ -122,6 +123,7 @@ export async function startStandalone(options: {
     stateDir: settings.stateDir,
     runDir: settings.runDir,
   });
+  const kubeletDir = `${settings.stateDir}/kubelet`;
   // The first probe of QEMU in a boot takes a second or more: it runs beside everything else.
   const sandboxHost = prepareSandboxHost(sandbox, { kvm: acceleration.kvm ? kvmDevice : undefined, onProgress });
 
@@ -149,6 +151,7 @@ export async function startStandalone(options: {
       isOwnIdentity,
     }),
     delegated: [lateNode.group],
+    podStreams: createPodStreamBackend({ kubeletDir, sandbox }),
   });
   undo.defer(() => server.close());
   const { client } = server;
@@ -212,7 +215,6 @@ export async function startStandalone(options: {
   // The probe's own sandbox must not look like a Pod's that was left behind.
   await sandboxHost(acceleration.kvm);
   options.signal.throwIfAborted();
-  const kubeletDir = `${settings.stateDir}/kubelet`;
   const runtime = await startPodRuntime({
     client,
     settings: { ...podRuntimeDefaults, nodeName, hostIPs: host.addresses, kubeletDir, sandbox },

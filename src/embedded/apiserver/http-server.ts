@@ -29,6 +29,7 @@ import { handleResource } from './handlers/resources.ts';
 import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
 import { impersonate } from './impersonation.ts';
 import { limits } from './limits.ts';
+import { isPodStream, type PodStreams } from './pod-streams/pod-streams.ts';
 import { formatMetrics, metricsContentType } from './metrics/exposition.ts';
 import type { MetricSource } from './metrics/exposition.ts';
 import type { RequestMetrics } from './metrics/request-metrics.ts';
@@ -49,6 +50,8 @@ export interface HttpServerOptions {
   readonly delegated: readonly DelegatedGroup[];
   readonly openapi: OpenApiHandler;
   readonly metrics: { readonly requests: RequestMetrics; readonly sources: readonly MetricSource[] };
+  /** Log, exec, attach and portforward of Pods. */
+  readonly podStreams?: PodStreams | undefined;
 }
 
 export interface HttpFront {
@@ -166,6 +169,15 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     const route = parseRoute(request);
     const user = identify(request, route);
     const { path } = route;
+    if (options.podStreams !== undefined && path.type === 'resource' && isPodStream(path)) {
+      // A WebSocket is always a GET: who may only read Pods may not run commands in them.
+      const attributes = { ...requestAttributes(request.method ?? 'GET', route), verb: 'create' };
+      if (!authorize(user, attributes).allowed) {
+        throw refusal(user, attributes);
+      }
+      options.podStreams.upgrade({ request, path, query: route.query }, socket, head);
+      return;
+    }
     const group = path.type === 'resource' ? options.delegated.find((item) => item.group === path.group) : undefined;
     if (path.type !== 'resource' || group?.upgrade === undefined || !group.versions.includes(path.version)) {
       throw unknownPath();
@@ -180,7 +192,9 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     user: UserInfo,
   ): Promise<void> {
     const { path, pathname, query } = route;
-    if (path.type === 'resource') {
+    if (options.podStreams !== undefined && path.type === 'resource' && isPodStream(path)) {
+      await options.podStreams.handle({ request, response, path, query });
+    } else if (path.type === 'resource') {
       const group = options.delegated.find((item) => item.group === path.group && item.versions.includes(path.version));
       const requireAllowed = (verb: string): void => {
         const attributes = { ...requestAttributes(request.method ?? 'GET', route), verb };
@@ -272,6 +286,7 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
       return { port: (server.address() as AddressInfo).port };
     },
     async close() {
+      options.podStreams?.close();
       for (const socket of upgraded) {
         socket.destroy();
       }

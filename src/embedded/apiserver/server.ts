@@ -22,6 +22,8 @@ import { createProcessMetrics } from './metrics/process-metrics.ts';
 import { createRequestMetrics } from './metrics/request-metrics.ts';
 import { storeMetrics } from './metrics/store-metrics.ts';
 import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
+import type { PodStreamBackend } from './pod-streams/backend.ts';
+import { createPodStreams } from './pod-streams/pod-streams.ts';
 import { createRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { defaultServiceRanges } from './services/allocation.ts';
@@ -42,6 +44,8 @@ export interface ApiServerOptions {
   readonly builtins?: readonly ResourceDefinition[];
   /** Addresses and node ports that Services get. */
   readonly serviceRanges?: ServiceRanges;
+  /** The node's part of log, exec, attach and portforward; without it Pods have none of them. */
+  readonly podStreams?: PodStreamBackend;
   readonly schemas?: BuiltinSchemas;
   readonly openapi?: OpenApiBuilders;
   /** Further metrics, asked at each scrape of /metrics. */
@@ -102,6 +106,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     documents: control.documents,
     delegated,
     openapi: createOpenApiHandler(registry, delegated, loadBuilders),
+    podStreams:
+      options.podStreams === undefined ? undefined : createPodStreams({ client, backend: options.podStreams }),
     metrics: {
       requests: createRequestMetrics(
         registry,
