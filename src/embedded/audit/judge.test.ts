@@ -98,3 +98,19 @@ test('remedies are commands', () => {
     'runc --root /r/runtime delete --force a; rm -rf /r/bundles/a',
   );
 });
+
+test('with vmlet down, what tells how a Pod ended is kept while its directory is there', () => {
+  const sandbox: AuditItem = {
+    kind: 'sandbox',
+    object: 'a',
+    belongs: 'pod',
+    pod: 'a',
+    fix: { kind: 'remove-file', path: '/x' },
+  };
+  const verdicts = (items: AuditItem[], known: KnownPods): string[] =>
+    judge(items, known, instance).map(({ kind, verdict }) => `${kind} ${verdict}`);
+  assert.deepEqual(verdicts([sandbox, link], down()), ['sandbox orphan', 'link orphan']);
+  const kept = ['sandbox undecided', 'link orphan', 'pod directory undecided'];
+  assert.deepEqual(verdicts([sandbox, link, directory], down()), kept);
+  assert.deepEqual(verdicts([sandbox, directory], up()), ['sandbox orphan', 'pod directory orphan']);
+});

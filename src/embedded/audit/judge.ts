@@ -7,26 +7,35 @@ const startAgeMsMax = 2 * 3600 * 1000;
 
 /** One finding for each thing that is not needed or cannot be judged; what belongs to a living Pod gives none. */
 export function judge(items: readonly AuditItem[], known: KnownPods, instance: AuditedInstance): AuditFinding[] {
-  return items.flatMap((item) => judgeOne(item, known, instance) ?? []);
+  const withDirectory = new Set(items.flatMap(({ kind, pod }) => (kind === 'pod directory' ? (pod ?? []) : [])));
+  return items.flatMap((item) => judgeOne(item, { ...known, withDirectory }, instance) ?? []);
 }
 
-function judgeOne(item: AuditItem, known: KnownPods, instance: AuditedInstance): AuditFinding | undefined {
+/** What tells the next start of vmlet how a Pod ended, beside its directory, which may hold disks. */
+const tellsTheEnd: ReadonlySet<AuditKind> = new Set(['sandbox', 'cgroup', 'pod directory']);
+
+function judgeOne(
+  item: AuditItem,
+  known: KnownPods & { readonly withDirectory: ReadonlySet<string> },
+  instance: AuditedInstance,
+): AuditFinding | undefined {
+  const { belongs, pod = '?' } = item;
   const isDown = known.daemon === 'down';
-  if (isDown && !known.isPlaceKnown && (item.belongs === 'pod' || item.belongs === 'instance')) {
+  if (isDown && !known.isPlaceKnown && (belongs === 'pod' || belongs === 'instance')) {
     const what = `${instance.runDir} has nothing of instance ${instance.name}: it may run with other directories`;
     return finding('undecided', item, what, 'name the directories given to `vmlet up` with --run-dir and --state-dir');
   }
-  switch (item.belongs) {
+  switch (belongs) {
     case 'pod':
-      if (item.pod !== undefined && known.living.has(item.pod)) {
+      if (known.living.has(pod)) {
         return undefined;
       }
-      if (isDown && item.kind === 'pod directory') {
-        // It may hold the disks of a VM of which nothing runs: what becomes of it is decided with the Pod at hand.
-        const remedy = `start vmlet: it takes away what has no Pod (vmlet up --state-dir ${instance.stateDir} --run-dir ${instance.runDir})`;
-        return finding('undecided', item, `of Pod ${item.pod ?? '?'}, of which nothing runs`, remedy);
+      if (isDown && tellsTheEnd.has(item.kind) && known.withDirectory.has(pod)) {
+        const what = `of Pod ${pod}, of which nothing runs; it may be wanted still, and how it ended is told by this`;
+        const remedy = `start vmlet, which takes away what has no Pod: vmlet up --state-dir ${instance.stateDir} --run-dir ${instance.runDir} --bridge ${instance.name}`;
+        return finding('undecided', item, what, remedy);
       }
-      return orphan(item, `of Pod ${item.pod ?? '?'}, ${isDown ? 'of which nothing runs' : 'which does not exist'}`);
+      return orphan(item, `of Pod ${pod}, ${isDown ? 'of which nothing runs' : 'which does not exist'}`);
     case 'instance':
       return isDown && known.living.size === 0 ? orphan(item, 'vmlet is down and no VM runs') : undefined;
     case 'start':
