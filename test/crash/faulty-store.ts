@@ -40,9 +40,9 @@ export function withFault(store: Store, fault: string): Store {
           return promise;
         };
       return proxy({
-        create: (key, encode) => early(store.create)(key, encode, 0),
-        update: early(store.update),
-        delete: early(store.delete),
+        create: (key, encode) => early((name, value) => store.create(name, value))(key, encode, 0),
+        update: early((key, encode, expected) => store.update(key, encode, expected)),
+        delete: early((key, encode, expected) => store.delete(key, encode, expected)),
       });
     }
     case 'stale-read': {
@@ -62,7 +62,7 @@ export function withFault(store: Store, fault: string): Store {
     case 'lost-update':
       return proxy({
         update: (key, encode, expected) => store.update(key, encode, store.latest(key)?.revision ?? expected),
-        latest: store.get,
+        latest: (key) => store.get(key),
       });
     default: {
       let count = 0;

@@ -10,7 +10,7 @@
  *     end      JSON BackupEnd, the last: SHA-256 over everything before this frame
  */
 import { createHash } from 'node:crypto';
-import { VmletError } from '../../base/errors.ts';
+import { VmletError, errorCode } from '../../base/errors.ts';
 
 export interface BackupHeader {
   readonly createdAt: string;
@@ -173,7 +173,7 @@ function requireEnd(said: BackupEnd, found: BackupEnd): void {
 function decodeFrame(type: number, payload: Buffer): BackupFrame {
   switch (frameTypes[type]) {
     case 'header':
-      return { type: 'header', header: parse<BackupHeader>(payload) };
+      return { type: 'header', header: parse(payload) as BackupHeader };
     case 'entry': {
       const { name, bytes } = splitName(payload);
       return { type: 'entry', key: name, bytes };
@@ -185,7 +185,7 @@ function decodeFrame(type: number, payload: Buffer): BackupFrame {
       return { type: 'file', name, content: bytes };
     }
     case 'end':
-      return { type: 'end', end: parse<BackupEnd>(payload) };
+      return { type: 'end', end: parse(payload) as BackupEnd };
     default:
       throw bad(`it has a record of unknown type ${type}`);
   }
@@ -199,9 +199,9 @@ function splitName(payload: Buffer): { name: string; bytes: Buffer } {
   return { name: payload.toString('latin1', 2, 2 + length), bytes: payload.subarray(2 + length) };
 }
 
-function parse<T>(payload: Buffer): T {
+function parse(payload: Buffer): unknown {
   try {
-    return JSON.parse(payload.toString('utf8')) as T;
+    return JSON.parse(payload.toString('utf8'));
   } catch (error) {
     throw bad('its description of itself is no JSON', error);
   }
@@ -209,4 +209,11 @@ function parse<T>(payload: Buffer): T {
 
 export function bad(why: string, cause?: unknown): VmletError {
   return new VmletError('BadBackup', `the backup cannot be used: ${why}`, cause === undefined ? undefined : { cause });
+}
+
+/** zlib says only `unexpected end of file`; other errors come back as they are. */
+export function nameDecompression(error: unknown): unknown {
+  return /^(?:Z_|ZSTD_)/u.test(errorCode(error))
+    ? bad('it is no backup of vmlet, or was damaged or cut short', error)
+    : error;
 }

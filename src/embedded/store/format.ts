@@ -55,7 +55,7 @@ export function requireFormat(path: string, tables: StoreTables): void {
   } else {
     throw new StoreError(
       'UnknownFormat',
-      `${path} has format ${String(format)}; this vmlet knows formats 1 to ${formatVersion}. ` +
+      `${path} has format ${JSON.stringify(format)}; this vmlet knows formats 1 to ${formatVersion}. ` +
         'Start the newer vmlet that wrote it, or restore a backup made by this one',
     );
   }
@@ -64,7 +64,7 @@ export function requireFormat(path: string, tables: StoreTables): void {
 function upgradeFrom1({ entries, log, meta }: StoreTables): void {
   let digest = 0;
   let count = 0;
-  for (const key of [...entries.getKeys()]) {
+  for (const key of Array.from(entries.getKeys())) {
     const bytes = entries.getBinary(key);
     if (bytes !== undefined) {
       const plainFrom = 6;
@@ -73,7 +73,7 @@ function upgradeFrom1({ entries, log, meta }: StoreTables): void {
       entries.putSync(key, upgradeEntry(key, bytes));
     }
   }
-  for (const revision of [...log.getKeys()]) {
+  for (const revision of Array.from(log.getKeys())) {
     const bytes = log.getBinary(revision);
     if (bytes !== undefined) {
       log.putSync(revision, upgradeEvent(revision, bytes));

@@ -229,7 +229,7 @@ function sealAnew({ root, entries, log, meta }: LmdbTables, cipher: ValueCipher)
     return;
   }
   root.transactionSync(() => {
-    for (const key of [...entries.getKeys()]) {
+    for (const key of Array.from(entries.getKeys())) {
       const bytes = entries.getBinary(key);
       const entry = bytes && decodeRawEntry(key, bytes);
       if (entry !== undefined && cipher.isStale(key, entry.value)) {
@@ -237,7 +237,7 @@ function sealAnew({ root, entries, log, meta }: LmdbTables, cipher: ValueCipher)
         entries.putSync(key, encodeEntry(key, { value, revision: entry.revision }));
       }
     }
-    for (const revision of [...log.getKeys()]) {
+    for (const revision of Array.from(log.getKeys())) {
       const bytes = log.getBinary(revision);
       const event = bytes && decodeRawEvent(bytes);
       const isStale = (value: Buffer | undefined): boolean =>

@@ -211,6 +211,113 @@ export async function describeStore(name: string, fixture: () => StoreFixture): 
     10,
   );
 
+  await check('pages of one list are of one revision, whatever is written between them', async (store) => {
+    const keys = Array.from({ length: 50 }, (_, index) => `/r/${String(index).padStart(2, '0')}`);
+    await Promise.all(keys.map((key) => store.create(key, text('then'))));
+    const { revision } = store;
+    const found: string[] = [];
+    let after: string | undefined;
+    for (let more = true; more;) {
+      const page = store.range({ prefix: '/r/', limit: 7, revision, after });
+      ({ more } = page);
+      found.push(...page.entries.map(({ key, value }) => `${key} ${value.toString()}`));
+      after = page.entries.at(-1)?.key;
+      const writes = [3, 20, 33, 48].map(async (index) => {
+        const key = keys[index] ?? '';
+        const entry = store.get(key);
+        await (entry === undefined
+          ? store.create(key, text('again'))
+          : index % 2 === 0
+            ? store.delete(key, text('gone'), entry.revision)
+            : store.update(key, text('changed'), entry.revision));
+      });
+      await Promise.all([...writes, store.create(`/r/${found.length}x`, text('new'))]);
+    }
+    assert.deepEqual(
+      found,
+      keys.map((key) => `${key} then`),
+    );
+  });
+
+  await check('concurrent writers: each key has one order, all have one, and every watcher sees it', async (store) => {
+    const seen = collect(store, '/r/', 0);
+    const done: { key: string; revision: number }[] = [];
+    async function work(writer: number): Promise<void> {
+      for (let turn = 0; turn < 25; turn += 1) {
+        const key = `/r/${(writer + turn) % 4}`;
+        const entry = store.latest(key);
+        try {
+          const written = await (entry === undefined
+            ? store.create(key, text(`${writer}-${turn}`))
+            : store.update(key, text(`${writer}-${turn}`), entry.revision));
+          done.push({ key, revision: written.revision });
+        } catch (error) {
+          assert.ok(isStoreError(error, 'Modified') || isStoreError(error, 'Exists'));
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, (_, writer) => work(writer)));
+    await seen.reach(done.length);
+    const revisions = done.map(({ revision }) => revision).sort((left, right) => left - right);
+    assert.deepEqual(
+      revisions,
+      Array.from({ length: done.length }, (_, index) => index + 1),
+    );
+    assert.deepEqual(
+      seen.events.map(({ revision }) => revision),
+      revisions,
+    );
+    for (const { key, revision, previous } of seen.events) {
+      const before = seen.events.filter((event) => event.key === key && event.revision < revision).at(-1);
+      assert.equal(previous?.toString(), before?.value.toString());
+    }
+  });
+
+  await check('a watch can begin at any kept revision, and ends with the store', async (store) => {
+    for (let index = 0; index < 20; index += 1) {
+      await store.create(`/r/${index}`, text('x'));
+    }
+    for (let from = 0; from <= 20; from += 1) {
+      const watch = collect(store, '/r/', from);
+      await watch.reach(20 - from);
+      assert.deepEqual(
+        watch.events.map(({ revision }) => revision),
+        Array.from({ length: 20 - from }, (_, index) => from + index + 1),
+      );
+      watch.watch.close();
+    }
+    assert.equal(store.statistics().watchers, 0);
+    let ended = 0;
+    store.watch({
+      prefix: '/r/',
+      afterRevision: 20,
+      onEvent: () => assert.fail('no event is left'),
+      onClose: () => (ended += 1),
+    });
+    assert.throws(
+      () => collect(store, '/r/', 21),
+      (error) => isStoreError(error, 'FutureRevision'),
+    );
+    await store.close();
+    assert.equal(ended, 1);
+  });
+
+  await check(
+    'compaction beside writes: reads at a kept revision stay right',
+    async (store) => {
+      for (let index = 0; index < 200; index += 1) {
+        const entry = store.get('/r/a');
+        await (entry === undefined
+          ? store.create('/r/a', text(String(index)))
+          : store.update('/r/a', text(String(index)), entry.revision));
+        const oldest = Math.max(1, store.compactedRevision);
+        assert.equal(store.range({ prefix: '/r/', revision: oldest }).entries[0]?.value.toString(), String(oldest - 1));
+      }
+      assert.equal(store.revision - store.compactedRevision, 10);
+    },
+    10,
+  );
+
   await check('after close, calls say so', async (store) => {
     await store.close();
     assert.throws(

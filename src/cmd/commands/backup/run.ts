@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { VmletError, errorCode } from '../../../base/errors.ts';
 import { version } from '../../../base/version.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
-import { decodeBackup, encodeBackup } from '../../../embedded/store/backup-format.ts';
+import { decodeBackup, encodeBackup, nameDecompression } from '../../../embedded/store/backup-format.ts';
 import type { BackupFrame } from '../../../embedded/store/backup-format.ts';
 import { decodeRawEntry, decodeRawEvent } from '../../../embedded/store/codec.ts';
 import { formatVersion } from '../../../embedded/store/format.ts';
@@ -76,17 +77,18 @@ async function write(
 const progressEvery = 100_000;
 
 function* frames(
-  { state, sealedWith, records }: Snapshot,
+  snapshot: Snapshot,
   files: ReturnType<typeof readKeyFiles>,
   io: Io,
 ): Generator<Exclude<BackupFrame, { type: 'end' }>> {
+  const { state, sealedWith } = snapshot;
   const createdAt = new Date().toISOString();
   yield { type: 'header', header: { createdAt, vmletVersion: version(), format: formatVersion, state, sealedWith } };
   for (const file of files) {
     yield { type: 'file', ...file };
   }
   let count = 0;
-  for (const record of records()) {
+  for (const record of snapshot.records()) {
     yield record;
     count += 1;
     if (count % progressEvery === 0) {
@@ -134,16 +136,7 @@ async function check(io: Io, file: string): Promise<void> {
     },
     { signal: io.signal },
   ).catch((error: unknown) => {
-    throw named(error);
+    throw nameDecompression(error);
   });
   io.out(`the backup is good: ${about}\n`);
-}
-
-/** zlib says only that the data is wrong. */
-function named(error: unknown): unknown {
-  return errorCode(error)?.startsWith('ZSTD') === true || errorCode(error) === 'ERR_ZLIB'
-    ? new VmletError('BadBackup', 'the backup cannot be used: it is no backup of vmlet, or was damaged or cut short', {
-        cause: error,
-      })
-    : error;
 }

@@ -3,12 +3,12 @@ import { createReadStream, existsSync, linkSync, mkdirSync, renameSync, rmSync }
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
-import { VmletError, errorCode } from '../../../base/errors.ts';
+import { VmletError } from '../../../base/errors.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
 import { parseKeys, readKeyFile, writeKeyFile } from '../../../embedded/apiserver/encryption/key-file.ts';
 import { createValueCipher, keyId, secretPrefixes } from '../../../embedded/apiserver/encryption/value-cipher.ts';
 import { writePrivateFile } from '../../../embedded/apiserver/kubeconfig.ts';
-import { bad, decodeBackup } from '../../../embedded/store/backup-format.ts';
+import { bad, decodeBackup, nameDecompression } from '../../../embedded/store/backup-format.ts';
 import type { BackupFrame, BackupHeader } from '../../../embedded/store/backup-format.ts';
 import { requireHeader, writeStoreFile } from '../../../embedded/store/snapshot.ts';
 import type { RecordFrame } from '../../../embedded/store/snapshot.ts';
@@ -102,9 +102,7 @@ async function read(
   try {
     await pipeline(source, createZstdDecompress(), result, { signal: io.signal });
   } catch (error) {
-    throw errorCode(error)?.startsWith('ZSTD') === true
-      ? bad('it is no backup of vmlet, or was damaged or cut short', error)
-      : error;
+    throw nameDecompression(error);
   }
   if (found === undefined) {
     throw bad('it is empty');

@@ -79,7 +79,9 @@ export function createFairQueue(options: FairQueueOptions): FairQueue {
       return;
     }
     const each = seatsEach();
-    for (const [name, client] of [...clients]) {
+    // A copy, as turns change the order.
+    const turns = [...clients];
+    for (const [name, client] of turns) {
       while (client.waiting.length > 0 && client.running < each && running < options.seats) {
         const next = client.waiting.shift();
         waiting -= 1;
