@@ -1,7 +1,9 @@
 /** The whole on a host of another kernel, with pure cgroup v2 and KVM: a VM from its manifest, and what doctor says. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { pollUntil } from '../../src/base/deadline.ts';
+import { detachDevicePrograms, readDevicePrograms } from '../../src/linux/cgroup/devices/devices.ts';
 import { missingForHostTests, startInstance } from '../support/instance.ts';
 import { sandboxProcesses, traces } from '../support/host.ts';
 import {
@@ -28,7 +30,7 @@ void test(
   'a VM runs with KVM in a v2 cgroup, answers, and goes without a trace',
   { skip, timeout: 880_000 },
   async (t) => {
-    const instance = await startInstance(t);
+    const instance = await startInstance(t, ['--drift-resync', '5']);
     const before = traces(instance);
     await t.test('doctor calls cgroup v2 and KVM usable', async () => {
       const { out, err } = await instance.vmlet('doctor', '-o', 'json');
@@ -60,6 +62,30 @@ void test(
       );
       // One line and no controller named: pure v2.
       assert.match(readFileSync(`/proc/${qemu}/cgroup`, 'utf8'), /^0::\/.*\n$/);
+    });
+
+    await t.test('nothing differs from what is wanted, and limits that somebody takes away come back', async () => {
+      const planned = async (): Promise<unknown> => {
+        const { out, err } = await instance.vmlet('inspect', 'guest', '-o', 'json');
+        return out === '' ? err : (JSON.parse(out) as { plan: unknown }).plan;
+      };
+      assert.deepEqual(await planned(), []);
+      const [qemu = 0] = sandboxProcesses(instance, 'qemu-system');
+      const path = readFileSync(`/proc/${qemu}/cgroup`, 'utf8').trim().slice('0::'.length);
+      const directory = `/sys/fs/cgroup${path}`;
+      const limit = readFileSync(`${directory}/memory.max`, 'utf8');
+      assert.match(limit, /^[0-9]+\n$/);
+      detachDevicePrograms(directory);
+      writeFileSync(`${directory}/memory.max`, 'max');
+      await pollUntil(
+        () => {
+          const [program] = readDevicePrograms(directory).filter(({ inherited }) => !inherited);
+          const isBack = program !== undefined && readFileSync(`${directory}/memory.max`, 'utf8') === limit;
+          return isBack ? program : undefined;
+        },
+        { timeoutMs: slowMs, doing: 'the limits to come back' },
+      );
+      assert.deepEqual(await planned(), []);
     });
 
     await t.test('the guest answers on the pod address', async () => {

@@ -32,7 +32,7 @@ export const profiles: readonly Profile[] = [
     machine: plainMachine,
     kernelArguments: [],
     saved: true,
-    files: ['src/linux/**/*.kernel.test.ts', 'src/agent/facets/**/*.kernel.test.ts', 'test/host/base.guest.test.ts'],
+    files: ['src/linux/**/*.kernel.test.ts', 'src/agent/**/*.kernel.test.ts', 'test/host/base.guest.test.ts'],
     ...times,
   },
   {
@@ -47,7 +47,11 @@ export const profiles: readonly Profile[] = [
     ].flat(),
     kernelArguments: [],
     saved: true,
-    files: ['src/linux/{numa,hugepages,cgroup,process}/**/*.kernel.test.ts', 'test/host/numa.guest.test.ts'],
+    files: [
+      'src/linux/{numa,hugepages,cgroup,process}/**/*.kernel.test.ts',
+      'src/agent/facets/threads/*.kernel.test.ts',
+      'test/host/numa.guest.test.ts',
+    ],
     ...times,
   },
   {
