@@ -2,7 +2,6 @@
  * The server's side of a SPDY/3.1 connection: streams that the client opens, each a Duplex. As in the library that
  * kubectl uses there are no windows: who reads slowly slows the whole connection down.
  */
-import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { constants, createDeflate, createInflate, type Deflate, type Inflate } from 'node:zlib';
 import { DecodeError } from '../../../base/errors.ts';
@@ -47,6 +46,7 @@ export async function serveSpdy(
   const streams = new Map<number, Open>();
   const inflate = createInflate({ dictionary: spdyDictionary });
   const deflate = createDeflate({ dictionary: spdyDictionary });
+  let draining: Promise<void> | undefined;
   const end = (): void => {
     connection.destroy();
   };
@@ -162,12 +162,25 @@ export async function serveSpdy(
     }
   }
 
-  /** Resolves when the connection takes more. */
+  /** Resolves when the connection takes more. All that wait share one wait. */
   async function flushed(bytes: Buffer): Promise<void> {
     if (connection.writable && !connection.write(bytes)) {
-      await Promise.race([once(connection, 'drain'), once(connection, 'close')]);
+      draining ??= drained(connection).finally(() => (draining = undefined));
+      await draining;
     }
   }
+}
+
+function drained(connection: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      connection.off('drain', done);
+      connection.off('close', done);
+      resolve();
+    };
+    connection.on('drain', done);
+    connection.on('close', done);
+  });
 }
 
 /** One step of a compression that spans all header blocks of a connection. Throws DecodeError for too much. */
