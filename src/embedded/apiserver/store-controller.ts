@@ -18,6 +18,8 @@ export interface StoreControllerOptions {
   readonly name: string;
   /** Prefixes to watch; what exists at the start comes as an event `create`. */
   readonly prefixes: readonly string[];
+  /** Watched too, without looking at what exists. */
+  readonly changesOf?: readonly string[];
   /** Keys of the controller's own that the event touches. */
   readonly keysOf: (event: Pick<StoreEvent, 'type' | 'key' | 'value' | 'previous'>) => readonly string[];
   /** Throws to be called again. */
@@ -97,7 +99,9 @@ export function startStoreController(context: ApiContext, options: StoreControll
       enqueue(key);
     }
   };
-  const watches = options.prefixes.map((prefix) => {
+  const { revision } = store;
+  const watches = (options.changesOf ?? []).map((prefix) => store.watch({ prefix, afterRevision: revision, onEvent }));
+  for (const prefix of options.prefixes) {
     const onDamaged = (key: string, error: Error): void => {
       logger.error({ controller: options.name, key, error: error.message }, 'damaged object left out');
     };
@@ -105,8 +109,8 @@ export function startStoreController(context: ApiContext, options: StoreControll
     for (const { key, value } of found.entries) {
       onEvent({ type: 'create', key, value, previous: undefined });
     }
-    return store.watch({ prefix, afterRevision: found.revision, onEvent });
-  });
+    watches.push(store.watch({ prefix, afterRevision: found.revision, onEvent }));
+  }
   return {
     enqueue,
     settled: () =>

@@ -14,7 +14,9 @@ export function startQuotaController(context: ApiContext): StoreController {
   const held = new Map<string, Set<string>>();
   return startStoreController(context, {
     name: 'resource-quota',
-    prefixes: [quotas, '/registry/'],
+    prefixes: [quotas],
+    // Whatever counts.
+    changesOf: ['/registry/'],
     keysOf({ type, key }) {
       if (key.startsWith(quotas)) {
         const namespace = key.slice(quotas.length).split('/')[0] ?? '';

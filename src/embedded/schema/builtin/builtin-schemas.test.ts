@@ -14,6 +14,21 @@ const kinds = [
   ['events.k8s.io', 'v1', 'Event'],
   ['coordination.k8s.io', 'v1', 'Lease'],
   ['apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'],
+  ['', 'v1', 'PersistentVolume'],
+  ['', 'v1', 'PersistentVolumeClaim'],
+  ['', 'v1', 'ResourceQuota'],
+  ['', 'v1', 'LimitRange'],
+  ['', 'v1', 'Service'],
+  ['', 'v1', 'Endpoints'],
+  ['discovery.k8s.io', 'v1', 'EndpointSlice'],
+  ['storage.k8s.io', 'v1', 'StorageClass'],
+  ['scheduling.k8s.io', 'v1', 'PriorityClass'],
+  ['apps', 'v1', 'ControllerRevision'],
+  ['policy', 'v1', 'PodDisruptionBudget'],
+  ['rbac.authorization.k8s.io', 'v1', 'Role'],
+  ['rbac.authorization.k8s.io', 'v1', 'ClusterRole'],
+  ['rbac.authorization.k8s.io', 'v1', 'RoleBinding'],
+  ['rbac.authorization.k8s.io', 'v1', 'ClusterRoleBinding'],
 ] as const;
 
 for (const [group, version, kind] of kinds) {
