@@ -63,7 +63,7 @@ export function negotiate(accept: string | undefined): Negotiated | undefined {
       return { mediaType, presentation: 'object', metaVersion: 'v1' };
     }
     const version = parameters['v'];
-    const presentation = presentations[as];
+    const presentation = Object.hasOwn(presentations, as) ? presentations[as] : undefined;
     if (
       presentation !== undefined &&
       parameters['g'] === 'meta.k8s.io' &&

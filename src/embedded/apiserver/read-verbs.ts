@@ -200,6 +200,7 @@ function parseContinue(text: string): ListPosition {
     };
     if (
       Number.isSafeInteger(token.rv) &&
+      Number(token.rv) >= 0 &&
       typeof token.start === 'string' &&
       /^[\u0021-\u007e]{1,700}$/u.test(token.start)
     ) {

@@ -26,6 +26,8 @@ export type RequestPath =
   | { readonly type: 'malformed' };
 
 const maxSegments = 32;
+/** Names have at most 253 characters. Longer ones would not fit the store's keys. */
+const maxSegmentBytes = 512;
 /** Second segments below a namespace that are subresources of the namespace itself. */
 const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize']);
 
@@ -84,6 +86,9 @@ function decodeSegments(pathname: string): string[] | undefined {
     try {
       segment = decodeURIComponent(text);
     } catch {
+      return undefined;
+    }
+    if (Buffer.byteLength(segment) > maxSegmentBytes) {
       return undefined;
     }
     // eslint-disable-next-line no-control-regex -- control characters are what is refused

@@ -7,6 +7,7 @@ import { forbiddenField, invalidField, requiredField } from '../../../apimachine
 import { compileStructuralSchema } from '../../schema/structural-schema.ts';
 import type { JsonSchema } from '../../schema/json-schema.ts';
 import { isObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 
 const types: ReadonlySet<unknown> = new Set(['object', 'array', 'string', 'integer', 'number', 'boolean']);
 const listTypes: ReadonlySet<unknown> = new Set(['atomic', 'set', 'map']);
@@ -39,6 +40,11 @@ function checkPart(part: unknown, { path, depth }: { path: string; depth: number
     errors.push(invalidField(path, depth > maxDepth ? 'too deep' : part, 'must be a schema'));
     return;
   }
+  const shapeErrors = checkShape(part, path);
+  if (shapeErrors.length > 0) {
+    errors.push(...shapeErrors);
+    return;
+  }
   const schema = part as JsonSchema;
   const below = (child: unknown, name: string): void =>
     checkPart(child, { path: `${path}.${name}`, depth: depth + 1 }, errors);
@@ -64,6 +70,21 @@ function checkPart(part: unknown, { path, depth }: { path: string; depth: number
     checkBranch(schema.not, { path: `${path}.not`, intOrString, depth: depth + 1 }, errors);
   }
   checkDefault(schema, path, errors);
+}
+
+const lists = ['allOf', 'anyOf', 'oneOf', 'enum', 'required', 'x-kubernetes-list-map-keys', 'x-kubernetes-validations'];
+const texts = ['pattern', 'format', 'description', 'title', 'type'];
+
+/** The fields that are walked have the types that the walkers rely on. */
+function checkShape(part: JsonObject, path: string): FieldError[] {
+  const wrong = (name: string, what: string): FieldError =>
+    invalidField(`${path}.${name}`, typeof part[name], `must be ${what}`);
+  const given = (name: string): boolean => part[name] !== undefined && part[name] !== null;
+  return [
+    ...lists.filter((name) => given(name) && !Array.isArray(part[name])).map((name) => wrong(name, 'a list')),
+    ...texts.filter((name) => given(name) && typeof part[name] !== 'string').map((name) => wrong(name, 'a text')),
+    ...(given('properties') && !isObject(part['properties']) ? [wrong('properties', 'an object')] : []),
+  ];
 }
 
 function checkType(schema: JsonSchema, path: string, errors: FieldError[]): void {
@@ -150,6 +171,11 @@ function checkBranch(
 ): void {
   if (!isObject(branch) || depth > maxDepth) {
     errors.push(invalidField(path, branch, 'must be a schema'));
+    return;
+  }
+  const shapeErrors = checkShape(branch, path);
+  if (shapeErrors.length > 0) {
+    errors.push(...shapeErrors);
     return;
   }
   for (const name of structural) {

@@ -3,7 +3,7 @@ import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import jsonPatch from 'fast-json-patch';
 import type { Operation } from 'fast-json-patch';
 import type { KubeObject } from '../../../apimachinery/object.ts';
-import { badRequest, failure, unsupportedMediaType } from '../../../apimachinery/status.ts';
+import { badRequest, failure, StatusError, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { errorMessage } from '../../../base/errors.ts';
 import { applyMergePatch } from '../../../client/merge-patch.ts';
 import { isObject } from '../json.ts';
@@ -54,10 +54,30 @@ function applyJsonPatch(current: KubeObject, patch: unknown): unknown {
     throw failure(413, 'RequestEntityTooLarge', message);
   }
   try {
-    return jsonPatch.applyPatch(cloneJson(current), patch as Operation[], true, true, true).newDocument;
+    return applyOperations(cloneJson(current), patch as Operation[]);
   } catch (error) {
+    if (error instanceof StatusError) {
+      throw error;
+    }
     // The library's message goes on with a dump of the document: the first line says what is wrong.
     const [reason = ''] = errorMessage(error).split('\n');
     throw failure(422, 'Invalid', `the server rejected our request due to an error in our request: ${reason}`, {});
   }
+}
+
+/** A few operations that copy what earlier ones copied would double an object without end: what is copied is counted. */
+function applyOperations(whole: unknown, operations: readonly Operation[]): unknown {
+  let document = whole;
+  let copiedBytes = 0;
+  for (const [index, operation] of operations.entries()) {
+    if (isObject(operation) && operation.op === 'copy') {
+      copiedBytes += Buffer.byteLength(JSON.stringify(jsonPatch.getValueByPointer(document, operation.from)) ?? '');
+      if (copiedBytes > limits.bodyBytes) {
+        const message = `the copies of the JSON patch take more than ${limits.bodyBytes} bytes`;
+        throw failure(413, 'RequestEntityTooLarge', message);
+      }
+    }
+    document = jsonPatch.applyOperation(document, operation, true, true, true, index).newDocument;
+  }
+  return document;
 }

@@ -17,6 +17,7 @@ export function applyStrategicMergePatch(current: object, patch: JsonObject): Js
 
 function mergeMaps(current: JsonObject, patch: JsonObject): JsonObject {
   const directive = patch['$patch'];
+  requireDirectives(patch);
   if (directive === 'replace') {
     return withoutDirectives(patch);
   }
@@ -46,6 +47,21 @@ function mergeMaps(current: JsonObject, patch: JsonObject): JsonObject {
     }
   }
   return result;
+}
+
+/** Throws BadRequest for a directive that is none: passed over, it would do something else than was meant. */
+function requireDirectives(patch: JsonObject): void {
+  for (const [field, value] of Object.entries(patch)) {
+    if (field === '$patch') {
+      if (value !== 'replace' && value !== 'delete' && value !== 'merge') {
+        throw badRequest(
+          `unknown patch type found: ${JSON.stringify(value)?.slice(0, 100)}; use replace, delete or merge`,
+        );
+      }
+    } else if (field.startsWith('$') && !Array.isArray(value)) {
+      throw badRequest(`the directive ${field.slice(0, 100)} needs a list`);
+    }
+  }
 }
 
 function mergeField(result: JsonObject, field: string, value: unknown): void {
