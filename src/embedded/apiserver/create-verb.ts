@@ -16,9 +16,10 @@ import {
   validateSchema,
 } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
+import { withConversions } from './conversion-needed.ts';
 import { limits } from './limits.ts';
 import { generateName, initializeMetadata, validateMetadata } from './metadata.ts';
-import { prepareStored, toStored, viewObject, viewStored } from './object-view.ts';
+import { convertToStored, prepareStored, toStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
 import { trackUpdate } from './managed-fields/track-update.ts';
@@ -113,7 +114,11 @@ async function createNamed(
   } else {
     object.metadata.managedFields = managedFields;
   }
-  const stored = prepareStored(toStored(definition, version, object));
+  const stored = prepareStored(
+    definition.conversion === undefined
+      ? toStored(definition, version, object)
+      : await convertToStored(definition, version, object),
+  );
   const key = objectStorageKey(definition, request.namespace, object.metadata.name);
   requireObjectSize(stored.byteLength);
   if (options.dryRun) {
@@ -126,5 +131,7 @@ async function createNamed(
   requireNamespace(context, request, name);
   requireDefinition(context, request);
   const entry = await context.store.create(key, stored.encode);
-  return viewStored(resolved, entry.value);
+  return definition.conversion === undefined
+    ? viewStored(resolved, entry.value)
+    : withConversions(() => viewStored(resolved, entry.value));
 }

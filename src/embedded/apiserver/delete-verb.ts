@@ -14,6 +14,7 @@ import type { StoredEntry } from '../store/store.ts';
 import { runAdmission } from './admit.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
+import { withConversions } from './conversion-needed.ts';
 import { limits } from './limits.ts';
 import { durableEntry, newestEntry } from './newest-entry.ts';
 import { encodeStored, parseStored, viewStored } from './object-view.ts';
@@ -58,7 +59,7 @@ export async function deleteObject(
     markDeleted(object, definition.strategy, options);
     const gone = isReleased(object, definition.strategy.holdsDeletion);
     if (options.dryRun) {
-      return { gone, view: viewStored(request.resolved, entry.value) };
+      return { gone, view: await withConversions(() => viewStored(request.resolved, entry.value)) };
     }
     try {
       const encode = (revision: number): Buffer => encodeStored(object, revision);
@@ -69,7 +70,8 @@ export async function deleteObject(
         newest = await durableEntry(context, key);
         continue;
       }
-      return { gone, view: viewStored(request.resolved, written?.value ?? entry.value) };
+      const view = await withConversions(() => viewStored(request.resolved, written?.value ?? entry.value));
+      return { gone, view };
     } catch (error) {
       if ((!isStoreError(error, 'Modified') && !isStoreError(error, 'Missing')) || attempt >= limits.updateRetries) {
         throw error;
@@ -86,7 +88,7 @@ export async function deleteCollection(
   list: ListRequestOptions,
   options: DeleteRequestOptions,
 ): Promise<{ revision: number; items: readonly ObjectView[] }> {
-  const found = listObjects(context, request, list);
+  const found = await withConversions(() => listObjects(context, request, list));
   await Promise.all(
     found.items.map(async ({ object }) => {
       const { namespace, name } = object.metadata;

@@ -10,6 +10,7 @@ import { createObject } from './create-verb.ts';
 import { deleteObject } from './delete-verb.ts';
 import { limits } from './limits.ts';
 import { applyPatch } from './patch/apply-patch.ts';
+import { withConversions } from './conversion-needed.ts';
 import { getObject, listObjects } from './read-verbs.ts';
 import { noDeleteOptions, noListOptions, noWriteOptions } from './request-options.ts';
 import type { ListRequestOptions } from './request-options.ts';
@@ -31,11 +32,11 @@ export function createInProcessClient(context: ApiContext, user: UserInfo): Kube
 
   return {
     async get<T extends KubeObject>(type: ResourceType<T>, key: { namespace?: string | undefined; name: string }) {
-      return getObject(context, requestFor(type, key.namespace), key.name).object as T;
+      return (await withConversions(() => getObject(context, requestFor(type, key.namespace), key.name))).object as T;
     },
     async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}): Promise<KubeList<T>> {
       const request = requestFor(type, options.namespace);
-      const result = listObjects(context, request, listOptions(options));
+      const result = await withConversions(() => listObjects(context, request, listOptions(options)));
       return {
         apiVersion: apiVersionOf(type.group, type.version),
         kind: request.resolved.definition.listKind,

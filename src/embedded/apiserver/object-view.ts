@@ -85,6 +85,10 @@ export function viewObject(object: KubeObject): ObjectView {
 }
 
 export function toServed(definition: ResourceDefinition, version: ResourceVersion, stored: KubeObject): KubeObject {
+  const { conversion } = definition;
+  if (conversion !== undefined && stored.apiVersion !== apiVersionOf(definition.group, version.name)) {
+    return conversion.read(stored, version.name);
+  }
   const converted = version.fromStorage === undefined ? stored : version.fromStorage(stored);
   return withApiVersion(converted, apiVersionOf(definition.group, version.name));
 }
@@ -94,6 +98,18 @@ export function toStored(definition: ResourceDefinition, version: ResourceVersio
     return version.toStorage(served);
   }
   return withApiVersion(served, apiVersionOf(definition.group, definition.storageVersion));
+}
+
+/** As `toStored`, also where a webhook converts. */
+export async function convertToStored(
+  definition: ResourceDefinition,
+  version: ResourceVersion,
+  served: KubeObject,
+): Promise<KubeObject> {
+  const { conversion, storageVersion } = definition;
+  return conversion === undefined || version.name === storageVersion
+    ? toStored(definition, version, served)
+    : conversion.write(served);
 }
 
 /** An object as text, but for the revision that its write will have: the write must not wait for the making of the text. */

@@ -59,6 +59,14 @@ export interface ResourceVersion {
   readonly toStorage?: (object: KubeObject) => KubeObject;
 }
 
+/** Between the versions of a kind that differ in more than apiVersion: another server knows how. */
+export interface Conversion {
+  /** A stored object in a version. Throws ConversionNeeded where that is not known yet. */
+  read(stored: KubeObject, version: string): KubeObject;
+  /** An object as it is to be stored. Throws StatusError. */
+  write(object: KubeObject): Promise<KubeObject>;
+}
+
 export type NameRule = 'subdomain' | 'label' | 'path';
 
 /** Where one kind differs from the generic behaviour. All hooks may change `object` in place. */
@@ -101,6 +109,7 @@ export interface ResourceDefinition {
   /** In order of preference. */
   readonly versions: readonly ResourceVersion[];
   readonly strategy: Strategy;
+  readonly conversion?: Conversion;
   /** Made by a CustomResourceDefinition of this name and uid. */
   readonly custom?: {
     readonly name: string;

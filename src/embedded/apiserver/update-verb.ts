@@ -16,11 +16,12 @@ import {
   validateSchema,
 } from './admit.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
+import { withConversions } from './conversion-needed.ts';
 import { cloneJson } from '../../apimachinery/clone-json.ts';
 import { limits } from './limits.ts';
 import { carryMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { durableEntry, newestEntry } from './newest-entry.ts';
-import { prepareStored, readStored, toStored, viewObject, viewStored } from './object-view.ts';
+import { convertToStored, prepareStored, readStored, viewObject, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { managerName } from './managed-fields/manager-name.ts';
 import { trackUpdate } from './managed-fields/track-update.ts';
@@ -91,7 +92,7 @@ async function changeOnce(
   const { definition, version } = request.resolved;
   const { strategy } = definition;
   const { name, entry, options } = work;
-  const old = readStored(request.resolved, entry.value);
+  const old = await withConversions(() => readStored(request.resolved, entry.value));
   const object = asObject(request, work.change(old));
   if ((object.metadata.name ?? name) !== name) {
     throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
@@ -145,9 +146,9 @@ async function changeOnce(
         return undefined;
       }
     }
-    return viewStored(request.resolved, entry.value);
+    return await withConversions(() => viewStored(request.resolved, entry.value));
   }
-  const { byteLength, encode } = prepareStored(toStored(definition, version, admitted));
+  const { byteLength, encode } = prepareStored(await convertToStored(definition, version, admitted));
   requireObjectSize(byteLength);
   if (options.dryRun) {
     return viewObject(admitted);
@@ -156,7 +157,7 @@ async function changeOnce(
     const written = isReleased(admitted, strategy.holdsDeletion)
       ? await context.store.delete(entry.key, encode, entry.revision)
       : await context.store.update(entry.key, encode, entry.revision);
-    return viewStored(request.resolved, written.value);
+    return await withConversions(() => viewStored(request.resolved, written.value));
   } catch (error) {
     if (isStoreError(error, 'Modified') || isStoreError(error, 'Missing')) {
       if (conditional) {

@@ -1,11 +1,13 @@
 /** watch: store events seen through a selector, as ADDED, MODIFIED, DELETED and BOOKMARK. */
 import type { KubeObject } from '../../apimachinery/object.ts';
 import { forbiddenField } from '../../apimachinery/field-error.ts';
-import { expired } from '../../apimachinery/status.ts';
-import type { StatusError } from '../../apimachinery/status.ts';
+import { expired, internalError, StatusError } from '../../apimachinery/status.ts';
+import { errorMessage } from '../../base/errors.ts';
 import type { StoreEvent, StoreWatch } from '../store/store.ts';
 import { isStoreError } from '../store/store.ts';
 import type { ApiContext, ObjectRequest } from './context.ts';
+import { withConversions } from './conversion-needed.ts';
+import { limits } from './limits.ts';
 import { parseStored, viewStored } from './object-view.ts';
 import type { ObjectView } from './object-view.ts';
 import { createMatcher, listObjects, parseRevision } from './read-verbs.ts';
@@ -58,12 +60,42 @@ export function watchObjects(
     afterRevision = fromStart ? context.store.revision : parseRevision(options.resourceVersion ?? '0');
   }
   let closed = false;
+  /** Events that wait for a conversion webhook, in their order. */
+  let waiting = 0;
+  let handedOver = afterRevision;
+  let tail = Promise.resolve();
+  const enqueue = (event: StoreEvent, served: Seen): void => {
+    waiting += 1;
+    if (waiting > limits.watchBufferEvents) {
+      closed = true;
+      sink.end(expired('too many events wait for the conversion webhook'));
+      return;
+    }
+    tail = tail.then(async () => {
+      try {
+        const view = await withConversions(() => viewStored(request.resolved, served.bytes(event)));
+        if (!closed) {
+          sink.event(served.type, view);
+        }
+        handedOver = event.revision;
+      } catch (error) {
+        if (!closed) {
+          closed = true;
+          sink.end(error instanceof StatusError ? error : internalError(errorMessage(error), { cause: error }));
+        }
+      } finally {
+        waiting -= 1;
+      }
+    });
+  };
   const watch = startStoreWatch(context, {
     prefix: listStoragePrefix(definition, request.namespace),
     afterRevision,
     onEvent(event: StoreEvent) {
       const served = seenThrough(event, matches);
-      if (served !== undefined && !closed) {
+      if (served !== undefined && !closed && definition.conversion !== undefined) {
+        enqueue(event, served);
+      } else if (served !== undefined && !closed) {
         sink.event(served.type, viewStored(request.resolved, served.bytes(event)));
       }
     },
@@ -71,7 +103,7 @@ export function watchObjects(
   });
   return {
     get revision() {
-      return context.store.revision;
+      return waiting > 0 ? handedOver : context.store.revision;
     },
     close() {
       closed = true;

@@ -1,5 +1,5 @@
 /** The CustomResourceDefinition kind itself. What it makes is in ../crd. */
-import { invalidField, requiredField } from '../../../apimachinery/field-error.ts';
+import { forbiddenField, invalidField, notSupportedField, requiredField } from '../../../apimachinery/field-error.ts';
 import type { FieldError } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import { errorMessage } from '../../../base/errors.ts';
@@ -10,6 +10,7 @@ import { crdCleanupFinalizer } from '../crd/types.ts';
 import type { CustomResourceDefinition } from '../crd/types.ts';
 import { nameProblem } from '../metadata.ts';
 import type { ResourceDefinition } from '../resource.ts';
+import { clientConfigErrors } from '../webhooks/validate.ts';
 import { column, defineBuiltin } from './define.ts';
 import type { BuiltinSchemas } from './define.ts';
 
@@ -95,10 +96,7 @@ function validate(object: KubeObject): FieldError[] {
       detail: 'supported values: "Cluster", "Namespaced"',
     });
   }
-  const strategy = spec.conversion?.strategy ?? 'None';
-  if (strategy !== 'None') {
-    errors.push(invalidField('spec.conversion.strategy', strategy, 'this server converts by None only'));
-  }
+  errors.push(...conversionErrors(spec.conversion));
   if (spec.versions.filter((version) => version.storage).length !== 1) {
     errors.push(
       invalidField('spec.versions', spec.versions.length, 'must have exactly one version marked as storage version'),
@@ -110,6 +108,28 @@ function validate(object: KubeObject): FieldError[] {
     }
   }
   return errors;
+}
+
+function conversionErrors(conversion: CustomResourceDefinition['spec']['conversion']): FieldError[] {
+  const { strategy = 'None', webhook } = conversion ?? {};
+  if (strategy !== 'None' && strategy !== 'Webhook') {
+    return [notSupportedField('spec.conversion.strategy', strategy, ['None', 'Webhook'])];
+  }
+  if (strategy === 'None') {
+    return webhook === undefined
+      ? []
+      : [forbiddenField('spec.conversion.webhook', 'should not be set when strategy is not set to Webhook')];
+  }
+  const at = 'spec.conversion.webhook';
+  const { clientConfig, conversionReviewVersions: versions = [] } = webhook ?? {};
+  return [
+    ...(clientConfig === undefined
+      ? [requiredField(`${at}.clientConfig`, 'required when strategy is set to Webhook')]
+      : clientConfigErrors(clientConfig, `${at}.clientConfig`)),
+    ...(versions.includes('v1')
+      ? []
+      : [invalidField(`${at}.conversionReviewVersions`, versions, 'must include at least one of v1')]),
+  ];
 }
 
 /** Objects may be stored in each of these: without its schema they could not be read any more. */

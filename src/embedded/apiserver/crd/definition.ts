@@ -4,9 +4,41 @@ import { compileStructuralSchema } from '../../schema/structural-schema.ts';
 import { compileJsonPath } from '../json-path.ts';
 import type { PrinterColumn, ResourceDefinition, ResourceVersion } from '../resource.ts';
 import { storagePrefix } from '../resource.ts';
+import { createCaller } from '../webhooks/call.ts';
+import type { ResolveService } from '../webhooks/call.ts';
+import { createConversion } from './conversion.ts';
 import type { CrdColumn, CrdVersion, CustomResourceDefinition } from './types.ts';
 
 const ageColumn: CrdColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
+
+/** What a conversion webhook needs to know. */
+export interface ConversionContext {
+  readonly resolveService: ResolveService;
+  /** The objects under a storage prefix. */
+  readonly stored: (prefix: string) => readonly KubeObject[];
+}
+
+/** The definition with its conversion webhook, where it has one. */
+export function withConversionWebhook(
+  definition: ResourceDefinition,
+  crd: CustomResourceDefinition,
+  context: ConversionContext,
+): ResourceDefinition {
+  const { strategy, webhook } = crd.spec.conversion ?? {};
+  if (strategy !== 'Webhook' || webhook?.clientConfig === undefined) {
+    return definition;
+  }
+  const { group, kind, storageVersion, versions } = definition;
+  const conversion = createConversion({
+    group,
+    kind,
+    storageVersion,
+    caller: createCaller(webhook.clientConfig, context.resolveService),
+    schemaOf: (name) => versions.find((version) => version.name === name)?.schema,
+    stored: () => context.stored(definition.storagePrefix),
+  });
+  return { ...definition, conversion };
+}
 
 /** Throws DecodeError for a schema, column or path that cannot be used. */
 export function buildDefinition(crd: CustomResourceDefinition): ResourceDefinition {

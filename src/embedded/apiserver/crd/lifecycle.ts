@@ -19,7 +19,8 @@ import { listStoragePrefix, storagePrefix } from '../resource.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { changeStored } from '../stored-change.ts';
 import { internalUser } from '../types.ts';
-import { buildDefinition } from './definition.ts';
+import { createServiceResolver } from '../webhooks/resolve-service.ts';
+import { buildDefinition, withConversionWebhook } from './definition.ts';
 import { crdCleanupFinalizer } from './types.ts';
 import type { CustomResourceDefinition } from './types.ts';
 
@@ -106,7 +107,10 @@ export function startCrdLifecycle(context: ApiContext): Lifecycle {
 
 function tryBuild(context: ApiContext, crd: CustomResourceDefinition): ResourceDefinition | undefined {
   try {
-    return buildDefinition(crd);
+    return withConversionWebhook(buildDefinition(crd), crd, {
+      resolveService: createServiceResolver(context),
+      stored: (prefix) => context.store.range({ prefix }).entries.map(({ value }) => parseStored(value)),
+    });
   } catch (error) {
     context.logger.error({ crd: crd.metadata.name, error: errorMessage(error) }, 'stored definition cannot be served');
     return undefined;

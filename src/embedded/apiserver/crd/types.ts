@@ -1,6 +1,8 @@
 /** apiextensions.k8s.io/v1, the part that is served. */
 import type { Condition, KubeObject, ResourceType } from '../../../apimachinery/object.ts';
 
+import type { ClientConfig } from '../webhooks/types.ts';
+
 export interface CrdNames {
   plural: string;
   singular?: string;
@@ -40,7 +42,10 @@ export interface CustomResourceDefinition extends KubeObject {
     names: CrdNames;
     scope: 'Namespaced' | 'Cluster';
     versions: CrdVersion[];
-    conversion?: { strategy?: string };
+    conversion?: {
+      strategy?: string;
+      webhook?: { clientConfig?: ClientConfig; conversionReviewVersions?: string[] };
+    };
     preserveUnknownFields?: boolean;
   };
   status?: {

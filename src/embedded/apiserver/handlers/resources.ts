@@ -4,6 +4,7 @@ import { badRequest, methodNotSupported, unknownPath, unsupportedMediaType } fro
 import { answerReview } from '../builtins/access-review.ts';
 import { applyObject, requireManagerName, requirePatchOptions } from '../apply-verb.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
+import { withConversions } from '../conversion-needed.ts';
 import { createObject } from '../create-verb.ts';
 import { deleteCollection, deletedStatus, deleteObject } from '../delete-verb.ts';
 import { cloneJson } from '../../../apimachinery/clone-json.ts';
@@ -16,6 +17,7 @@ import type { PatchType } from '../patch/apply-patch.ts';
 import { getObject, listObjects, requireRevision } from '../read-verbs.ts';
 import {
   isWatch,
+  noListOptions,
   parseDeleteOptions,
   parseForce,
   parseListOptions,
@@ -97,10 +99,11 @@ async function handleCollection(
     case 'GET':
     case 'HEAD':
       if (isWatch(query)) {
+        await prepareWatch(context, request);
         streamWatch(context, request, parseWatchOptions(query), { response, form, include });
       } else {
         requireNoInitialEvents(query);
-        const list = listObjects(context, request, parseListOptions(query));
+        const list = await withConversions(() => listObjects(context, request, parseListOptions(query)));
         await sendObject(response, 200, form.mediaType, presentList(request.resolved, list, form, include));
       }
       return;
@@ -143,6 +146,7 @@ async function handleObject(
         const form = requireNegotiated(call.request.headers.accept);
         const options = parseWatchOptions(query);
         const fields = [...options.fields, { field: 'metadata.name', equal: true, value: name }];
+        await prepareWatch(context, request);
         streamWatch(context, request, { ...options, fields }, { response, form, include: parseIncludeObject(query) });
         return;
       }
@@ -152,7 +156,7 @@ async function handleObject(
           requireRevision(context, resourceVersion);
         }
       }
-      await reply(call, request, 200, getObject(context, request, name));
+      await reply(call, request, 200, await withConversions(() => getObject(context, request, name)));
       return;
     case 'PUT':
     case 'PATCH': {
@@ -174,6 +178,13 @@ async function handleObject(
     }
     default:
       throw methodNotSupported(request.resolved.definition, method);
+  }
+}
+
+/** What exists at the start of a watch goes out at once. */
+async function prepareWatch(context: ApiContext, request: ObjectRequest): Promise<void> {
+  if (request.resolved.definition.conversion !== undefined) {
+    await withConversions(() => listObjects(context, request, noListOptions));
   }
 }
 
@@ -264,7 +275,7 @@ async function handleSubresource(
   const { definition, version } = request.resolved;
   if (subresource === 'status' && version.hasStatus) {
     if (method === 'GET') {
-      await reply(call, request, 200, getObject(context, request, name));
+      await reply(call, request, 200, await withConversions(() => getObject(context, request, name)));
     } else if (method === 'PUT' || method === 'PATCH') {
       const { code, view } = await writeObject(context, call, request, { ...target, subresource: 'status' });
       await reply(call, request, code, view);
@@ -276,7 +287,13 @@ async function handleSubresource(
   if (subresource === 'scale' && version.scale !== undefined) {
     const { scale } = version;
     if (method === 'GET') {
-      await reply(call, request, 200, getScale(getObject(context, request, name).object, scale), true);
+      await reply(
+        call,
+        request,
+        200,
+        getScale((await withConversions(() => getObject(context, request, name))).object, scale),
+        true,
+      );
       return;
     }
     if (method === 'PUT' || method === 'PATCH') {

@@ -86,7 +86,11 @@ export function matchedVersion(
   const { type, operation, name } = request;
   const { group, resource, subresource = '' } = type;
   const { namespaced } = definition;
-  const others = matchPolicy === 'Exact' ? [] : definition.versions.filter(({ served }) => served);
+  // An object that only a webhook can convert goes out as it is.
+  const others =
+    matchPolicy === 'Exact' || definition.conversion !== undefined
+      ? []
+      : definition.versions.filter(({ served }) => served);
   return [type.version, ...others.map((version) => version.name)].find((version) =>
     rules?.some((rule) => matchesRule(rule, { operation, group, version, resource, subresource, namespaced, name })),
   );
@@ -102,7 +106,13 @@ export function toVersion(
   const to = versions.find(({ name }) => name === wanted);
   // Told by the object: one that is deleted comes as it is stored, whatever the request names.
   const from = versions.find(({ name }) => apiVersionOf(group, name) === object?.apiVersion);
-  if (object === undefined || from === undefined || to === undefined || from === to) {
+  if (
+    object === undefined ||
+    from === undefined ||
+    to === undefined ||
+    from === to ||
+    definition.conversion !== undefined
+  ) {
     return object;
   }
   return toServed(definition, to, toStored(definition, from, object));
