@@ -8,6 +8,7 @@ import {
   CANDIDATE_CIDRS,
   cidrAt,
   lastPodNumber,
+  linkLocalAddress,
   overlaps,
   podMacAddress,
   requirePodCidrs,
@@ -68,4 +69,24 @@ test('an allocation outlives its process and what it left half-written', () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test("an allocation keeps the MAC addresses of a pod's guest, and none that is no MAC address", () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vmlet-alloc-'));
+  try {
+    const first = openAllocation(directory, { lastNumber: 9 });
+    assert.equal(first.acquire('a', ['02:00:00:00:00:AA', 'x', '02:00:00:00:00:bb']), 2);
+    // None given means that nobody could be asked.
+    assert.equal(first.acquire('a'), 2);
+    const again = openAllocation(directory, { lastNumber: 9 });
+    assert.deepEqual(again.entries().get('a'), { number: 2, guestMacs: ['02:00:00:00:00:aa', '02:00:00:00:00:bb'] });
+    again.acquire('a', ['02:00:00:00:00:cc']);
+    assert.deepEqual(again.entries().get('a')?.guestMacs, ['02:00:00:00:00:cc']);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('the link-local address of a MAC address is that of RFC 4291', () => {
+  assert.equal(linkLocalAddress('34:56:78:9a:bc:de'), 'fe80::3656:78ff:fe9a:bcde');
 });
