@@ -262,7 +262,10 @@ describe('kubectl and the built-in kinds', async () => {
         body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: 'b' } },
       });
     const answers = await Promise.all([evict('a1'), evict('a2')]);
-    assert.deepEqual(answers.map(({ code }) => code).sort((left, right) => left - right), [201, 429]);
+    assert.deepEqual(
+      answers.map(({ code }) => code).sort((left, right) => left - right),
+      [201, 429],
+    );
     const refused = answers.find(({ code }) => code === 429)?.json;
     assert.equal(refused.reason, 'TooManyRequests');
     assert.equal(refused.details.causes[0].reason, 'DisruptionBudget');

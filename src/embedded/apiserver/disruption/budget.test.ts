@@ -7,7 +7,7 @@ import type { PodDisruptionBudget } from './budget.ts';
 const now = Date.parse('2026-01-01T00:10:00Z');
 /** `+` ready, `-` not, `x` ended, `d` ready and being deleted, `o` ready but of no concern. */
 const pods = (text: string): Pod[] =>
-  [...text].map((sign, index) => ({
+  text.split('').map((sign, index) => ({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
