@@ -27,7 +27,7 @@ async function complete(...words: string[]): Promise<string[]> {
 }
 
 test('commands', async () => {
-  assert.deepEqual(await complete('st'), ['start', 'stop']);
+  assert.deepEqual(await complete('st'), ['store', 'start', 'stop']);
   assert.deepEqual(await complete('--v'), ['--version']);
   assert.ok((await complete('')).includes('console'));
   assert.deepEqual(await complete('help', 'rest'), ['restart']);

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { VmletError, errorCode } from '../../../base/errors.ts';
 import { version } from '../../../base/version.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
@@ -68,7 +68,7 @@ async function write(
 ): Promise<void> {
   await pipeline(
     Readable.from(encodeBackup(frames(snapshot, files, io)), { objectMode: true }),
-    createZstdCompress(),
+    createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
     stream,
     { signal: io.signal },
   );
