@@ -129,6 +129,23 @@ describe('the cgroup of a sandbox on the kernel', { skip: isRoot ? false : 'need
     });
   }
 
+  test('CPUs are judged only where the spec names them', (t) => {
+    if (file('cpuset.cpus') === '') {
+      t.skip('no cpuset controller on this host');
+      return;
+    }
+    const pinned = { ...spec, want: { ...spec.want, cpusetCpus: '0' } };
+    const planPinned = (): readonly CgroupOp[] => planCgroup(pinned, observeCgroup(pinned, initPid()));
+    assert.deepEqual(plan(), []);
+    const ops = planPinned();
+    // A host with one CPU has it so already.
+    assert.match(ops.map(describeCgroupOp).join(), /^(set the CPUs to 0 \(was (all|[\d,-]+)\))?$/);
+    applyCgroupOps(ops);
+    assert.deepEqual(planPinned(), []);
+    assert.equal(fs.readFileSync(file('cpuset.cpus'), 'utf8').trim(), '0');
+    assert.deepEqual(plan(), []);
+  });
+
   test('devices: a grant too many goes, a missing one comes back', (t) => {
     if (file('devices.allow') === '') {
       t.skip('devices are granted by an eBPF program here');
