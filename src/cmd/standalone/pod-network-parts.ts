@@ -1,12 +1,13 @@
 /** What the embedded pod network is told about VMs, which it does not know, and what becomes of its findings. */
 import { formatPodNic, POD_NIC_PREFIX } from '../../agent/facets/network/pod-nic.ts';
 import { nodeType, podType } from '../../apimachinery/core.ts';
-import type { KubeObject } from '../../apimachinery/object.ts';
+import type { Condition, KubeObject } from '../../apimachinery/object.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DriftPolicy } from '../../client/drift/loop.ts';
 import { describeFinding } from '../../client/drift/report.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
+import { canGuard, openHostSide } from '../../embedded/podnetwork/host-side.ts';
 import type { NetworkedPod } from '../../embedded/podnetwork/pod-network.ts';
 import type { TakenNics } from '../../embedded/podnetwork/pod-side.ts';
 import type { WatchOptions } from '../../embedded/podnetwork/watch.ts';
@@ -19,6 +20,25 @@ export const takenNics: TakenNics = {
   notePrefix: POD_NIC_PREFIX,
   form: (facts) => ({ name: renamedNicName(facts.name), alias: formatPodNic(facts) }),
 };
+
+/** Of the Node: whether VMs are kept from sending with addresses of others. */
+export function guardCondition(): Condition {
+  using host = openHostSide(undefined);
+  return canGuard(host)
+    ? {
+        type: 'PodPortsGuarded',
+        status: 'True',
+        reason: 'BridgeFilter',
+        message: 'pods can send with their own MAC and IP addresses only',
+      }
+    : {
+        type: 'PodPortsGuarded',
+        status: 'False',
+        reason: 'NoBridgeFilter',
+        message:
+          'this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE): a VM with bridge binding can use addresses of others',
+      };
+}
 
 /** What of a Pod's VM matters to its network. */
 export function machinesOfPods(vmis: Pick<Informer<VirtualMachineInstance>, 'list'>): {

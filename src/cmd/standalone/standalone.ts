@@ -59,7 +59,7 @@ import type { LauncherSettings } from '../../vm/launcher/launcher-pod.ts';
 import { podExplainer } from './pod-explainer.ts';
 import { createLateNode } from './late-node.ts';
 import { createNodeAudit } from './node-audit.ts';
-import { machinesOfPods, reportPodNetworkDrift, takenNics } from './pod-network-parts.ts';
+import { guardCondition, machinesOfPods, reportPodNetworkDrift, takenNics } from './pod-network-parts.ts';
 import type { StandaloneSettings } from './settings.ts';
 import { startTraces } from './traces.ts';
 
@@ -165,7 +165,7 @@ export async function startStandalone(options: {
       ...(existsSync('/dev/vhost-net') ? { 'devices.kubevirt.io/vhost-net': devicesPerKind } : {}),
     },
     labels: { 'kubevirt.io/schedulable': 'true', 'vmlet.io/kvm': acceleration.kvm ? 'usable' : 'unusable' },
-    conditions: [acceleration.condition],
+    conditions: [acceleration.condition, guardCondition()],
   });
   const nodeName = host.hostname;
   await registerNode(client, host);

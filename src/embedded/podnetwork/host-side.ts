@@ -119,9 +119,9 @@ export function hasIpv6(host: HostSide): boolean {
   });
 }
 
-/** Whether the kernel can filter what ports of a bridge send. */
-export function canGuard(host: HostSide): boolean {
-  return probeRule(host.netfilter, guardProbe());
+/** Whether the kernel can filter what ports of a bridge send. Throws KernelError for a refusal of another kind (EPERM). */
+export function canGuard({ netfilter }: Pick<HostSide, 'netfilter'>): boolean {
+  return probeRule(netfilter, guardProbe());
 }
 
 /** Networks that the host reaches by other links than the bridge; default routes left out. */
