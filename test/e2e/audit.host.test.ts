@@ -131,12 +131,12 @@ function makeLookAlikes(t: TestContext, instance: TestInstance, uid: string): ()
 
 test(
   'an audit of a running vmlet finds what belongs to nobody and what is missing',
-  { skip, timeout: 300_000 },
+  { skip, timeout: 600_000 },
   async (t) => {
     const instance = await startInstance(t, ['--drift-resync', '3600']);
     await create(instance, machineManifest('kept'));
     const vmi = await waitForPhase(instance, 'kept', 'Running');
-    await fetchFromGuest(addresses(vmi)[0] ?? '');
+    await fetchFromGuest(addresses(vmi)[0] ?? '', '/', 180_000);
     const [qemu] = sandboxProcesses(instance, 'qemu-system');
 
     await t.test('clean at first', async () => {
@@ -185,7 +185,7 @@ test(
       survivors();
       const after = await audit(instance);
       assert.deepEqual(orphans(after.report), []);
-      assert.match(await fetchFromGuest(addresses(vmi)[0] ?? ''), /Hello/);
+      assert.match(await fetchFromGuest(addresses(vmi)[0] ?? '', '/', 180_000), /Hello/);
       assert.deepEqual(sandboxProcesses(instance, 'qemu-system'), [qemu]);
     });
 
@@ -216,11 +216,11 @@ test(
   },
 );
 
-test('an audit after a crash finds what is left and spares VMs that run on', { skip, timeout: 300_000 }, async (t) => {
+test('an audit after a crash finds what is left and spares VMs that run on', { skip, timeout: 600_000 }, async (t) => {
   const instance = await startInstance(t);
   await create(instance, machineManifest('runs-on'));
   const vmi = await waitForPhase(instance, 'runs-on', 'Running');
-  await fetchFromGuest(addresses(vmi)[0] ?? '');
+  await fetchFromGuest(addresses(vmi)[0] ?? '', '/', 180_000);
   const [qemu] = sandboxProcesses(instance, 'qemu-system');
   await instance.stop('SIGKILL');
 
@@ -252,7 +252,7 @@ test('an audit after a crash finds what is left and spares VMs that run on', { s
   assert.deepEqual(orphans((await audit(instance)).report), []);
   survivors();
   assert.deepEqual(sandboxProcesses(instance, 'qemu-system'), [qemu], 'the VM runs on');
-  assert.match(await fetchFromGuest(addresses(vmi)[0] ?? ''), /Hello/);
+  assert.match(await fetchFromGuest(addresses(vmi)[0] ?? '', '/', 180_000), /Hello/);
   await instance.start();
   assert.equal((await waitForPhase(instance, 'runs-on', 'Running')).metadata.uid, vmi.metadata.uid);
 

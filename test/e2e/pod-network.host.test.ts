@@ -30,12 +30,12 @@ function hostLinkOf(instance: TestInstance): string {
 }
 
 for (const binding of ['masquerade', 'bridge'] as const) {
-  test(`a ${binding} VM keeps its network whatever happens to the pod's`, { skip, timeout: 300_000 }, async (t) => {
+  test(`a ${binding} VM keeps its network whatever happens to the pod's`, { skip, timeout: 600_000 }, async (t) => {
     const instance = await startInstance(t, ['--drift-resync', '60']);
     await create(instance, machineManifest('net', { binding }));
     const vmi = await waitForPhase(instance, 'net', 'Running');
     const [v4 = ''] = addresses(vmi);
-    await fetchFromGuest(v4);
+    await fetchFromGuest(v4, '/', 180_000);
     const [qemu = 0] = sandboxProcesses(instance, 'qemu-system');
     const inside = (...words: string[]): string => run('nsenter', '-t', String(qemu), '-n', ...words);
     const answers = async (): Promise<void> => assert.match(await fetchFromGuest(v4, '/', 30_000), /Hello/);
