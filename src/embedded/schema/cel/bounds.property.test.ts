@@ -9,7 +9,7 @@ import { compile, convertUntyped } from './engine.ts';
 import { simple } from './types.ts';
 
 /** Far above what the cost limit allows on a slow machine. */
-const longestMs = 5_000;
+const longestMs = 20_000;
 const scope = new Map([['self', simple.dyn]]);
 
 function outcome(source: string, self: unknown): 'value' | 'error' | 'exhausted' {
@@ -116,6 +116,12 @@ const hostile: Readonly<Record<string, string>> = {
   long: `'${'a'.repeat(100_000)}' == ''`,
   'sorting and summing in each turn': 'self.list.all(x, self.list.isSorted() && self.list.sum() > 0)',
   'lists added in each turn': 'self.list.all(x, (self.list + self.list).size() > 0)',
+  'matches in each turn': "self.list.all(x, self.text.matches('(a|aa)+$'))",
+  'sizes of a text in each turn': 'self.list.all(x, self.text.size() > 0)',
+  'parts of a text in each turn': "self.list.all(x, self.text.substring(1).indexOf('b') < 0)",
+  'an expression that is large when written out': "self.text.matches('((a{100}){100}){100}')",
+  'a wide number': "'%.1000000000f'.format([1.0]).size() > 0",
+  'many texts formatted': "self.list.all(x, '%s%s'.format([self.text, self.text]).size() > 0)",
   'sets in each turn': 'sets.equivalent(self.list, self.list)',
 };
 for (const [name, source] of Object.entries(hostile)) {

@@ -96,7 +96,8 @@ const cheap: ReadonlySet<string> = new Set(
 
 function costOf(name: string, values: readonly CelValue[]): number {
   if (cheap.has(name)) {
-    return 1;
+    // The size of a text is counted in code points.
+    return name === 'size' && typeof values[0] === 'string' ? 1 + values[0].length / 20 : 1;
   }
   const through = values.reduce<number>((sum, value) => sum + weightOf(value), 1);
   const [first, second, third] = values;
@@ -107,8 +108,8 @@ function costOf(name: string, values: readonly CelValue[]): number {
     case 'join':
       return through + (lengthOf(first) * lengthOf(second)) / 100;
     case 'matches':
-      // The expression is compiled at each call.
-      return through + 50 + lengthOf(second);
+      // The expression is compiled at each call, and each character tried on its states.
+      return through + 50 + lengthOf(second) + (lengthOf(first) / 10) * Math.max(1, lengthOf(second) / 10);
     case '@in':
       return second !== undefined && isCelMap(second) ? 1 : through;
     default:
