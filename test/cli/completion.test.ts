@@ -30,7 +30,7 @@ test('commands', async () => {
   assert.deepEqual(await complete('st'), ['store', 'start', 'stop']);
   assert.deepEqual(await complete('--v'), ['--version']);
   assert.ok((await complete('')).includes('console'));
-  assert.deepEqual(await complete('help', 'rest'), ['restart']);
+  assert.deepEqual(await complete('help', 'rest'), ['restore', 'restart']);
   assert.deepEqual(await complete('nonsense', ''), []);
 });
 
