@@ -40,6 +40,13 @@ export interface VolumeMount {
   mountPropagation?: string;
 }
 
+export interface ContainerPort {
+  name?: string;
+  containerPort: number;
+  /** TCP when left out. */
+  protocol?: string;
+}
+
 export interface Container {
   name: string;
   image: string;
@@ -49,6 +56,7 @@ export interface Container {
   env?: { name: string; value?: string }[];
   resources?: ResourceRequirements;
   volumeMounts?: VolumeMount[];
+  ports?: ContainerPort[];
   securityContext?: {
     allowPrivilegeEscalation?: boolean;
     readOnlyRootFilesystem?: boolean;

@@ -24,7 +24,7 @@ async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<RegExpE
     });
   }
   child.once('exit', () => reject(new Error(`it ended: ${text}`)));
-  return withDeadline(promise, deadlineMs, `${String(pattern)}`);
+  return withDeadline(promise, deadlineMs, String(pattern));
 }
 
 async function forwarded(child: ChildProcess, page: (text: string) => boolean): Promise<void> {

@@ -60,6 +60,9 @@ async function startOf(file: FileHandle, size: number, tailLines: number | undef
   if (tailLines === undefined) {
     return least;
   }
+  if (tailLines === 0) {
+    return size;
+  }
   let lines = 0;
   for (let end = size; end > least;) {
     const from = Math.max(least, end - chunkBytes);
@@ -72,7 +75,7 @@ async function startOf(file: FileHandle, size: number, tailLines: number | undef
     }
     end = from;
   }
-  return tailLines === 0 ? size : least;
+  return least;
 }
 
 async function readAt(file: FileHandle, position: number): Promise<Buffer> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod } from '../../apimachinery/core.ts';
+import type { ContainerPort, Pod } from '../../apimachinery/core.ts';
 import { decide } from './decide.ts';
 import { desiredEndpoints, desiredSlices, isManaged } from './endpoints.ts';
 import type { EndpointSlice, Service } from './kinds.ts';
@@ -19,7 +19,7 @@ interface PodOptions {
   readonly ready?: boolean;
   readonly deleting?: boolean;
   readonly phase?: 'Running' | 'Failed';
-  readonly ports?: readonly object[];
+  readonly ports?: ContainerPort[];
 }
 
 function pod(name: string, options: PodOptions = {}): Pod {
@@ -33,7 +33,7 @@ function pod(name: string, options: PodOptions = {}): Pod {
       uid: `uid-${name}`,
       ...(deleting ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
     },
-    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i', ...({ ports } as object) }] },
+    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i', ports }] },
     status: {
       phase,
       podIPs: ips.map((ip) => ({ ip })),

@@ -129,14 +129,8 @@ function resolvePorts(service: Service, pod: Pod): EndpointPort[] {
   });
 }
 
-interface NamedPort {
-  readonly name?: string;
-  readonly protocol?: string;
-  readonly containerPort: number;
-}
-
 function containerPort(pod: Pod, name: string, protocol: string): number | undefined {
-  const ports = pod.spec.containers.flatMap((container) => (container as { ports?: readonly NamedPort[] }).ports ?? []);
+  const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
   return ports.find((port) => port.name === name && (port.protocol ?? 'TCP') === protocol)?.containerPort;
 }
 

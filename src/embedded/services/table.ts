@@ -20,7 +20,6 @@ import {
   ctStatus,
   daddr,
   drop,
-  goTo,
   icmpType,
   icmpv6Type,
   inSet,

@@ -86,6 +86,7 @@ export function renderLauncherPod(vmi: VirtualMachineInstance, settings: Launche
             { name: 'XDG_CONFIG_HOME', value: launcherMounts.private.path },
             { name: 'HOME', value: launcherMounts.private.path },
           ],
+          ...namedPorts(vmi),
           resources: podResources(vmi, settings),
           securityContext: {
             allowPrivilegeEscalation: false,
@@ -174,6 +175,20 @@ function podResources(vmi: VirtualMachineInstance, settings: LauncherSettings): 
       ...devices,
     },
   };
+}
+
+/** The ports that the VMI names, so that a Service's target port may be a name. */
+function namedPorts(vmi: VirtualMachineInstance): Pick<Container, 'ports'> {
+  const ports = (vmi.spec.domain.devices.interfaces ?? []).flatMap((entry) => entry.ports ?? []);
+  return ports.length === 0
+    ? {}
+    : {
+        ports: ports.map(({ name, port, protocol }) => ({
+          ...(name === undefined || name === '' ? {} : { name }),
+          containerPort: port,
+          protocol: protocol ?? 'TCP',
+        })),
+      };
 }
 
 function imageVolumes(vmi: VirtualMachineInstance): { volumes: PodVolume[]; mounts: VolumeMount[] } {
