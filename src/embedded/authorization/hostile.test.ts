@@ -354,6 +354,18 @@ describe('a user who may little', () => {
     assert.equal((await server.call('POST', path.replace('/default/token', '/none/token'), { body: {} })).code, 404);
   });
 
+  test('a Secret for a token names its account', async () => {
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 's' },
+      type: 'kubernetes.io/service-account-token',
+    };
+    const answer = await server.call('POST', '/api/v1/namespaces/default/secrets', { body });
+    assert.equal(answer.code, 422, answer.text);
+    assert.match(answer.json.message, /metadata.annotations\[kubernetes.io\/service-account.name\]: Required value/);
+  });
+
   test('a bound token fits its Secret by uid', async () => {
     const secret = await server.call('POST', '/api/v1/namespaces/default/secrets', {
       body: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'binder' } },

@@ -13,9 +13,8 @@ import { startStoreController } from '../apiserver/store-controller.ts';
 import type { StoreController } from '../apiserver/store-controller.ts';
 import { changeStored } from '../apiserver/stored-change.ts';
 import type { AccountTokens } from './account-tokens.ts';
+import { accountNameAnnotation, accountTokenType } from './secret-type.ts';
 
-export const accountTokenType = 'kubernetes.io/service-account-token';
-const nameAnnotation = 'kubernetes.io/service-account.name';
 const uidAnnotation = 'kubernetes.io/service-account.uid';
 
 const secrets = storagePrefix('', 'secrets');
@@ -67,7 +66,7 @@ export function startSecretTokens(
 
   function fill(secret: Secret): Secret | 'remove' | undefined {
     const { name, namespace = '', uid = '', annotations = {} } = secret.metadata;
-    const account = store.latest(`${accounts}${namespace}/${annotations[nameAnnotation] ?? ''}`);
+    const account = store.latest(`${accounts}${namespace}/${annotations[accountNameAnnotation] ?? ''}`);
     const found = account && parseStored(account.value).metadata;
     const wantedUid = annotations[uidAnnotation] ?? found?.uid;
     if (found === undefined || found.uid !== wantedUid) {

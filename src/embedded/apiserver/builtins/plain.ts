@@ -4,6 +4,7 @@ import { forbiddenField, invalidField, requiredField } from '../../../apimachine
 import type { FieldError } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import { isDeepStrictEqual } from 'node:util';
+import { accountNameAnnotation, accountTokenType } from '../../tokens/secret-type.ts';
 import { allVerbs } from '../resource.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { ageColumn, column, defineBuiltin } from './define.ts';
@@ -104,6 +105,9 @@ function validateSecret(object: KubeObject): FieldError[] {
     if (typeof value !== 'string' || !/^[A-Za-z0-9+/\n\r]*={0,2}[\n\r]*$/u.test(value)) {
       errors.push(invalidField(`data[${key}]`, '<redacted>', 'must be base64'));
     }
+  }
+  if ((object as Secret).type === accountTokenType && !object.metadata.annotations?.[accountNameAnnotation]) {
+    errors.push(requiredField(`metadata.annotations[${accountNameAnnotation}]`));
   }
   for (const key of requiredKeys[(object as Secret).type ?? ''] ?? []) {
     if (!Object.hasOwn(data ?? {}, key)) {
