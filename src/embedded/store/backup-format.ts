@@ -11,6 +11,7 @@
  */
 import { createHash } from 'node:crypto';
 import { VmletError, errorCode } from '../../base/errors.ts';
+import { isStoreError } from './store.ts';
 
 export interface BackupHeader {
   readonly createdAt: string;
@@ -211,8 +212,11 @@ export function bad(why: string, cause?: unknown): VmletError {
   return new VmletError('BadBackup', `the backup cannot be used: ${why}`, cause === undefined ? undefined : { cause });
 }
 
-/** zlib says only `unexpected end of file`; other errors come back as they are. */
-export function nameDecompression(error: unknown): unknown {
+/** In words of backups what zlib and the records' decoder say (`unexpected end of file`); other errors come back as they are. */
+export function nameDamage(error: unknown): unknown {
+  if (isStoreError(error, 'Corrupt')) {
+    return bad('one of its records is not as it was written', error);
+  }
   return /^(?:Z_|ZSTD_)/u.test(errorCode(error))
     ? bad('it is no backup of vmlet, or was damaged or cut short', error)
     : error;

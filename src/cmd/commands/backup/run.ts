@@ -8,7 +8,7 @@ import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { VmletError, errorCode } from '../../../base/errors.ts';
 import { version } from '../../../base/version.ts';
 import type { Invocation, Io } from '../../../cli/command.ts';
-import { decodeBackup, encodeBackup, nameDecompression } from '../../../embedded/store/backup-format.ts';
+import { decodeBackup, encodeBackup, nameDamage } from '../../../embedded/store/backup-format.ts';
 import type { BackupFrame } from '../../../embedded/store/backup-format.ts';
 import { decodeRawEntry, decodeRawEvent } from '../../../embedded/store/codec.ts';
 import { formatVersion } from '../../../embedded/store/format.ts';
@@ -136,7 +136,7 @@ async function check(io: Io, file: string): Promise<void> {
     },
     { signal: io.signal },
   ).catch((error: unknown) => {
-    throw nameDecompression(error);
+    throw nameDamage(error);
   });
   io.out(`the backup is good: ${about}\n`);
 }

@@ -8,7 +8,7 @@ import type { Invocation, Io } from '../../../cli/command.ts';
 import { parseKeys, readKeyFile, writeKeyFile } from '../../../embedded/apiserver/encryption/key-file.ts';
 import { createValueCipher, keyId, secretPrefixes } from '../../../embedded/apiserver/encryption/value-cipher.ts';
 import { writePrivateFile } from '../../../embedded/apiserver/kubeconfig.ts';
-import { bad, decodeBackup, nameDecompression } from '../../../embedded/store/backup-format.ts';
+import { bad, decodeBackup, nameDamage } from '../../../embedded/store/backup-format.ts';
 import type { BackupFrame, BackupHeader } from '../../../embedded/store/backup-format.ts';
 import { requireHeader, writeStoreFile } from '../../../embedded/store/snapshot.ts';
 import type { RecordFrame } from '../../../embedded/store/snapshot.ts';
@@ -102,7 +102,7 @@ async function read(
   try {
     await pipeline(source, createZstdDecompress(), result, { signal: io.signal });
   } catch (error) {
-    throw nameDecompression(error);
+    throw nameDamage(error);
   }
   if (found === undefined) {
     throw bad('it is empty');
