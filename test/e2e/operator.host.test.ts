@@ -71,7 +71,7 @@ test('an operator sees threads, packets and the start of a VM', { skip, timeout:
   const { metadata } = await create(instance, manifest);
   const vmi = await waitForPhase(instance, 'web', 'Running');
   const [v4 = ''] = addresses(vmi);
-  await fetchFromGuest(v4);
+  await fetchFromGuest(v4, '/', 150_000);
   const [qemu = 0] = sandboxProcesses(instance, 'qemu-system');
   const inside = (...words: string[]): string => run('nsenter', '-t', String(qemu), '-n', ...words);
 
