@@ -27,6 +27,7 @@ import { ensureCustomResourceDefinitions } from '../../embedded/apiserver/crd/en
 import { storeCipher } from '../../embedded/apiserver/encryption/store-cipher.ts';
 import { writeKubeconfig } from '../../embedded/apiserver/kubeconfig.ts';
 import { createCertificates } from '../../embedded/apiserver/pki.ts';
+import type { MetricSource } from '../../embedded/apiserver/metrics/exposition.ts';
 import { createApiServer } from '../../embedded/apiserver/server.ts';
 import { bootstrapPolicyOf } from '../../embedded/authorization/bootstrap-roles.ts';
 import { startGarbageCollector } from '../../embedded/garbage/garbage-collector.ts';
@@ -61,6 +62,7 @@ import { createLateNode } from './late-node.ts';
 import { createNodeAudit } from './node-audit.ts';
 import { guardCondition, machinesOfPods, reportPodNetworkDrift, takenNics } from './pod-network-parts.ts';
 import type { StandaloneSettings } from './settings.ts';
+import { vmMetrics } from './vm-metrics.ts';
 import { startTraces } from './traces.ts';
 
 /** Kinds whose objects can own others or be owned. */
@@ -134,8 +136,11 @@ export async function startStandalone(options: {
   undo.defer(() => store.close());
   const certificates = await createCertificates({ directory: `${settings.stateDir}/pki` });
   const lateNode = createLateNode(version());
+  /** What there is to count comes up after the server. */
+  const metrics: MetricSource[] = [];
   const server = await createApiServer({
     store,
+    metrics: [() => metrics.flatMap((read) => read())],
     logger: logger.child({ name: 'apiserver' }),
     tls: certificates.server,
     auth: {
@@ -177,6 +182,7 @@ export async function startStandalone(options: {
   const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
   undo.defer(() => events.flush());
   const vmis = startInformer(client, vmiType, { signal, logger });
+  metrics.push(() => vmMetrics(vmis.list()));
   undo.defer(() => stopping.abort());
   // The pod network asks for the VMs of the Pods that it finds.
   await vmis.ready;
