@@ -238,6 +238,7 @@ describe('Services in the kernel', { skip: isRoot ? false : 'needs root' }, () =
       ['flush', 'ruleset'],
     ]) {
       run('host', 'nft', ...change);
+      assert.notDeepEqual(plane.repair(ports), []);
       apply(...ports);
       assert.match(who(ask('a', service4, 80))[0] ?? '', /^[ab]$/u, change.join(' '));
     }
@@ -245,6 +246,14 @@ describe('Services in the kernel', { skip: isRoot ? false : 'needs root' }, () =
     plane.remove();
     assert.equal(run('host', 'nft', 'list', 'tables').trim(), 'table inet foreign');
     run('host', 'nft', 'delete', 'table', 'inet', 'foreign');
+  });
+
+  test('a change on top of what somebody changed ends right', () => {
+    apply(web([a4]));
+    run('host', 'nft', 'delete', 'table', 'inet', 'x-services');
+    plane.apply([web([b4])]);
+    assert.deepEqual(plane.plan([web([b4])]), []);
+    assert.deepEqual(who(ask('a', service4, 80)), ['b']);
   });
 
   test('a thousand Services: one changed endpoint is a small transaction', () => {

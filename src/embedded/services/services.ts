@@ -99,7 +99,7 @@ export function startServices(options: ServicesOptions): Services {
     target: {
       // Before the first look at all Services nothing is known to be wrong.
       plan: async () => (isReady ? show(plane.plan(wanted())) : []),
-      repair: async () => show(plane.apply(wanted())),
+      repair: async () => show(plane.repair(wanted())),
     },
     facets: [part],
     resyncMs,
