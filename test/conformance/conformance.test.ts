@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { allCases } from './all-cases.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
 import type { EmbeddedServer } from './embedded-server.ts';
+import { knownDeviations } from './known-deviations.ts';
 import { runCases } from './runner.ts';
 import type { CaseResult } from './runner.ts';
 import { createWorld } from './world.ts';
@@ -37,6 +38,12 @@ describe('the embedded API server conforms', () => {
       assert.ok(found !== undefined, 'the case did not run');
       if (found.result === 'skipped') {
         t.skip(found.detail);
+        return;
+      }
+      const deviation = knownDeviations[`${area}: ${name}`];
+      if (deviation !== undefined) {
+        assert.equal(found.result, 'failed', 'the server conforms now: take the case off the list of known deviations');
+        t.skip(`known deviation: ${deviation}`);
         return;
       }
       assert.equal(found.result, 'passed', `${found.detail} (rule: ${reference})`);

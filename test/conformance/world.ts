@@ -87,7 +87,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     widgets: `/apis/${group}/v1/namespaces/${namespace}/widgets`,
     gadgets: `/apis/${group}/v1/gadgets`,
     definitions,
-    call: raw.call,
+    call: (method, path, more) => raw.call(method, path, more),
     get: (path, accept) => raw.call('GET', path, accept === undefined ? {} : { accept }),
     post: (path, body, more) => raw.call('POST', path, { ...more, body }),
     put: (path, body, more) => raw.call('PUT', path, { ...more, body }),
@@ -170,8 +170,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       if (kubectl === undefined) {
         return skip(`no kubectl at ${options.kubectl}`);
       }
-      const text = input === undefined || typeof input === 'string' ? input : JSON.stringify(input);
-      return kubectl.run(args, text as string | undefined, environment);
+      const text: string | undefined = input === undefined || typeof input === 'string' ? input : JSON.stringify(input);
+      return kubectl.run(args, text, environment);
     },
     async close() {
       for (const cleanup of cleanups.toReversed()) {

@@ -1,6 +1,24 @@
 /** A well-behaved client that goes on during everything else: it makes, reads, changes and deletes, and watches itself do so. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import type { HostileClient } from './client.ts';
+import type { ServerAddress } from './server-process.ts';
+
+/** The canary in a thread of its own. */
+export function startCanaryThread(address: ServerAddress): Canary {
+  const worker = new Worker(new URL('canary-worker.ts', import.meta.url), { workerData: address });
+  return {
+    stop() {
+      const report = new Promise<CanaryReport>((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      });
+      // eslint-disable-next-line unicorn/require-post-message-target-origin -- of a thread, not of a window
+      worker.postMessage('stop');
+      return report;
+    },
+  };
+}
 
 export interface Canary {
   stop(): Promise<CanaryReport>;
@@ -13,13 +31,13 @@ export interface CanaryReport {
   readonly p99Ms: number;
 }
 
-const pauseMs = 20;
+const pauseMs = 5;
 const maps = '/api/v1/namespaces/default/configmaps';
 
 export function startCanary(client: HostileClient): Canary {
   const latencies: number[] = [];
   const failures: string[] = [];
-  let stopping = false;
+  const stopping = new AbortController();
 
   async function ask(method: string, path: string, code: number, body?: object): Promise<void> {
     const start = performance.now();
@@ -35,7 +53,7 @@ export function startCanary(client: HostileClient): Canary {
   }
 
   const running = (async () => {
-    for (let round = 0; !stopping; round += 1) {
+    for (let round = 0; !stopping.signal.aborted; round += 1) {
       const metadata = { name: `canary-${round}` };
       await ask('POST', maps, 201, { metadata, data: { round: String(round) } });
       await ask('GET', `${maps}/canary-${round}`, 200);
@@ -48,7 +66,7 @@ export function startCanary(client: HostileClient): Canary {
 
   return {
     async stop() {
-      stopping = true;
+      stopping.abort();
       await running;
       const sorted = latencies.toSorted((left, right) => left - right);
       return { requests: sorted.length, failures, p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0 };

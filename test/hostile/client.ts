@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
 import { withDeadline } from '../../src/base/deadline.ts';
-import type { ServerProcess } from './server-process.ts';
+import type { ServerAddress } from './server-process.ts';
 
 export interface HostileRequest {
   readonly method: string;
@@ -26,7 +26,7 @@ export interface HostileClient {
 
 const timeoutMs = 20_000;
 
-export function createHostileClient({ port, ca, cert, key }: ServerProcess): HostileClient {
+export function createHostileClient({ port, ca, cert, key }: ServerAddress): HostileClient {
   const agent = new Agent({
     keepAlive: true,
     ca,

@@ -4,11 +4,15 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { withDeadline } from '../../src/base/deadline.ts';
 
-export interface ServerProcess {
+export interface ServerAddress {
   readonly port: number;
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+}
+
+export interface ServerProcess extends ServerAddress {
+  readonly address: ServerAddress;
   rssBytes(): number;
   isRunning(): boolean;
   close(): Promise<void>;
@@ -31,6 +35,7 @@ export async function startServerProcess(): Promise<ServerProcess> {
   const address = await withDeadline(ready, startTimeoutMs, 'the start of the server');
   return {
     ...address,
+    address,
     rssBytes: () => Number(readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1]) * pageBytes,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async close() {

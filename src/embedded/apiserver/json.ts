@@ -1,5 +1,5 @@
 /** Reading JSON from outside: bounded depth, no prototype keys. */
-import { badRequest } from '../../apimachinery/status.ts';
+import { badRequest, tooLarge } from '../../apimachinery/status.ts';
 import { errorMessage } from '../../base/errors.ts';
 import { limits } from './limits.ts';
 
@@ -11,6 +11,7 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+const colon = 0x3a;
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -18,9 +19,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** Throws StatusError BadRequest. Depth is checked before parsing, so a deep text costs one pass over its bytes. */
 export function parseJson(bytes: Uint8Array): unknown {
-  if (nestsDeeperThan(bytes, limits.jsonDepth)) {
-    throw badRequest(`the object provided is nested deeper than ${limits.jsonDepth} levels`);
-  }
+  requireBounded(bytes);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   let value: unknown;
   try {
@@ -51,7 +50,9 @@ export function refusePrototypeKeys(value: unknown, depth = 0): void {
   }
 }
 
-function nestsDeeperThan(bytes: Uint8Array, limit: number): boolean {
+/** Throws BadRequest for too many levels, RequestEntityTooLarge for too many members of one object. */
+function requireBounded(bytes: Uint8Array): void {
+  const members = new Uint32Array(limits.jsonDepth + 1);
   let depth = 0;
   let inString = false;
   for (let index = 0; index < bytes.length; index += 1) {
@@ -66,12 +67,18 @@ function nestsDeeperThan(bytes: Uint8Array, limit: number): boolean {
       inString = true;
     } else if (byte === openBrace || byte === openBracket) {
       depth += 1;
-      if (depth > limit) {
-        return true;
+      if (depth > limits.jsonDepth) {
+        throw badRequest(`the object provided is nested deeper than ${limits.jsonDepth} levels`);
       }
+      members[depth] = 0;
     } else if (byte === closeBrace || byte === closeBracket) {
       depth -= 1;
+    } else if (byte === colon) {
+      const count = (members[depth] ?? 0) + 1;
+      members[depth] = count;
+      if (count > limits.jsonMembers) {
+        throw tooLarge(`an object in the body has more than ${limits.jsonMembers} members`);
+      }
     }
   }
-  return false;
 }

@@ -6,6 +6,8 @@ export const limits = {
   urlBytes: 32 * 1024,
   /** Nesting of a JSON or YAML body. */
   jsonDepth: 100,
+  /** Members of one object in a body: walking tens of thousands would hold up everybody else. */
+  jsonMembers: 10_000,
   /** A stored object, as etcd's request limit. */
   objectBytes: 1536 * 1024,
   jsonPatchOperations: 10_000,

@@ -348,7 +348,11 @@ export const javascriptCases = area('JavaScript client', clientPage, (rule) => {
     const made = await api.createNamespacedConfigMap({ namespace, body: { metadata: { name }, data: { a: '1' } } });
     assert.ok(made.metadata?.creationTimestamp instanceof Date);
     assert.equal((await api.readNamespacedConfigMap({ name, namespace })).data?.['a'], '1');
-    const replaced = await api.replaceNamespacedConfigMap({ name, namespace, body: { ...made, data: { a: '2' } } });
+    const replaced = await api.replaceNamespacedConfigMap({
+      name,
+      namespace,
+      body: Object.assign(made, { data: { a: '2' } }),
+    });
     assert.equal(replaced.data?.['a'], '2');
     const patched = await api.patchNamespacedConfigMap(
       { name, namespace, body: { data: { b: '3' } } },

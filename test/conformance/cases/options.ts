@@ -74,7 +74,7 @@ export const dryRunCases = area('dry run', 'KEP-576 Dry-run; API concepts: Dry-r
 
 /** Texts of the Warning headers. */
 function warnings(answer: Answer): string {
-  return String(answer.headers['warning'] ?? '');
+  return answer.headers['warning'] ?? '';
 }
 
 export const fieldValidationCases = area(

@@ -243,7 +243,9 @@ export const httpCases = area('HTTP', 'API conventions: HTTP Status codes', (rul
   });
   rule('escapes in the path are decoded', async (world) => {
     const { name } = (await world.makeMap()).metadata;
-    const escaped = [...(name as string)].map((character) => `%${character.charCodeAt(0).toString(16)}`).join('');
+    const escaped = Buffer.from(name as string)
+      .toString('hex')
+      .replaceAll(/../gu, '%$&');
     assert.equal(expectCode(await world.get(`${world.maps}/${escaped}`), 200).metadata.name, name);
   });
   rule('escapes in the query are decoded', async (world) => {

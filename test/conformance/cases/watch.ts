@@ -105,11 +105,11 @@ export const watchCases = area('watch', 'API concepts: Efficient detection of ch
   });
   rule('without a resourceVersion it begins with an ADDED for each object there is', async (world) => {
     const own = await selection(world);
-    const names = [(await own.make()).metadata.name, (await own.make()).metadata.name].toSorted();
+    const names = [(await own.make()).metadata.name, (await own.make()).metadata.name].map(String).toSorted();
     await watching(world, own.path, async (watch) => {
       const events = await drain(watch, 2);
       assert.ok(events.every((event) => event.type === 'ADDED'));
-      assert.deepEqual(events.map((event) => event.object.metadata.name).toSorted(), names);
+      assert.deepEqual(events.map((event) => String(event.object.metadata.name)).toSorted(), names);
     });
   });
   rule('resourceVersion=0 begins with an ADDED for each object there is', async (world) => {
@@ -342,13 +342,13 @@ export const watchCases = area('watch', 'API concepts: Efficient detection of ch
     'sendInitialEvents gives the objects and then the bookmark that says so',
     async (world) => {
       const own = await selection(world);
-      const names = [(await own.make()).metadata.name, (await own.make()).metadata.name].toSorted();
+      const names = [(await own.make()).metadata.name, (await own.make()).metadata.name].map(String).toSorted();
       await watching(world, initial(own.path), async (watch) => {
         const events = await watch.until((event) => event.type === 'BOOKMARK');
         assert.deepEqual(
           events
             .slice(0, -1)
-            .map((event) => event.object.metadata.name)
+            .map((event) => String(event.object.metadata.name))
             .toSorted(),
           names,
         );

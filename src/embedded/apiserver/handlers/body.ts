@@ -67,9 +67,12 @@ export async function readValue(
 
 export async function parseYaml(bytes: Buffer): Promise<unknown> {
   const { parse } = await import('yaml');
+  const { requireBoundedYaml } = await import('../yaml-bounds.ts');
+  const text = bytes.toString('utf8');
+  requireBoundedYaml(text);
   let value: unknown;
   try {
-    value = parse(bytes.toString('utf8'), { maxAliasCount: 100, schema: 'core' });
+    value = parse(text, { maxAliasCount: 100, schema: 'core' });
   } catch (error) {
     throw badRequest(`the object provided is not valid YAML: ${errorMessage(error)}`);
   }
