@@ -73,14 +73,14 @@ void test(
       const [qemu = 0] = sandboxProcesses(instance, 'qemu-system');
       const path = readFileSync(`/proc/${qemu}/cgroup`, 'utf8').trim().slice('0::'.length);
       const directory = `/sys/fs/cgroup${path}`;
-      const limit = readFileSync(`${directory}/memory.max`, 'utf8');
+      const limit = readFileSync(`${directory}/pids.max`, 'utf8');
       assert.match(limit, /^[0-9]+\n$/);
       detachDevicePrograms(directory);
-      writeFileSync(`${directory}/memory.max`, 'max');
+      writeFileSync(`${directory}/pids.max`, 'max');
       await pollUntil(
         () => {
           const [program] = readDevicePrograms(directory).filter(({ inherited }) => !inherited);
-          const isBack = program !== undefined && readFileSync(`${directory}/memory.max`, 'utf8') === limit;
+          const isBack = program !== undefined && readFileSync(`${directory}/pids.max`, 'utf8') === limit;
           return isBack ? program : undefined;
         },
         { timeoutMs: slowMs, doing: 'the limits to come back' },
