@@ -78,6 +78,27 @@ test('streams of a launcher Pod', { skip, timeout: 480_000 }, async (t) => {
     assert.notEqual((await instance.kubectl('exec', pod, '--', '/no/such/program')).code, 0);
   });
 
+  await t.test('exec with a terminal: a shell, its size, its exit code', async () => {
+    const query = 'command=sh&stdin=true&stdout=true&tty=true';
+    const path = `/api/v1/namespaces/default/pods/${pod}/exec?${query}`;
+    const socket = await instance.api.openWebSocket(path, 'v5.channel.k8s.io');
+    let [shown, status] = ['', ''];
+    socket.on('message', (data: Buffer) => {
+      if (data[0] === 1) {
+        shown += data.subarray(1).toString();
+      } else if (data[0] === 3) {
+        status += data.subarray(1).toString();
+      }
+    });
+    const ended = once(socket, 'close');
+    socket.resume();
+    socket.send(Buffer.concat([Buffer.of(4), Buffer.from('{"Width":101,"Height":33}')]));
+    socket.send(Buffer.concat([Buffer.of(0), Buffer.from('[ -t 0 ] && echo $((6 * 7)) terminal; exit 5\n')]));
+    await withDeadline(ended, deadlineMs, 'the end of the shell');
+    assert.match(shown, /^42 terminal\r$/mu);
+    assert.match(status, /"reason":"ExitCode","message":"5"/u);
+  });
+
   await t.test('logs', async () => {
     const { code, err } = await instance.kubectl('logs', pod, '--tail=10');
     assert.equal(code, 0, err);
