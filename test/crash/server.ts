@@ -16,8 +16,11 @@ import { withFault } from './faulty-store.ts';
 
 const [directory = '', fault = ''] = process.argv.slice(2);
 await import('../../src/embedded/apiserver/builtins/schemas.ts');
+// With the one who started it: a run that is interrupted leaves no server behind.
+process.stdin.once('end', () => process.exit(0));
 process.stdout.write('loaded\n');
 await once(process.stdin, 'data');
+process.stdin.resume();
 const lock = tryLock(join(directory, 'lock'));
 if (lock === undefined) {
   throw new Error(`another server runs on ${directory}`);
