@@ -39,8 +39,6 @@ export interface ServicesOptions extends DataPlaneSettings {
 }
 
 export interface Services {
-  /** Settles when the table is as the API says for the first time. */
-  readonly ready: Promise<void>;
   /** After the signal: waits for work in flight, takes the table away when told so, and lets go of the sockets. */
   close(options: { readonly removeTable: boolean }): Promise<void>;
 }
@@ -63,9 +61,6 @@ export function startServices(options: ServicesOptions): Services {
   });
   const slices = startInformer(client, endpointSliceType, { signal, logger, indexers: sliceIndexers });
   const endpoints = startEndpointController({ client, logger, signal, services, slices });
-  const inSync = Promise.withResolvers<void>();
-  // Nobody has to look at `ready`.
-  inSync.promise.catch(() => {});
 
   const wanted = (): ServicePort[] =>
     servicePorts(services.list(), (service) => slices.byIndex('service', keyOf(service)));
@@ -81,7 +76,6 @@ export function startServices(options: ServicesOptions): Services {
       const startedMs = performance.now();
       const ops = plane.apply(wanted());
       isReady = true;
-      inSync.resolve();
       if (ops.length > 0) {
         const fields = { operations: ops.map(describeTableOp).slice(0, 20), tookMs: performance.now() - startedMs };
         logger.debug(fields, 'table of Services changed');
@@ -134,7 +128,6 @@ export function startServices(options: ServicesOptions): Services {
   );
   const owned = started.move();
   return {
-    ready: inSync.promise,
     async close({ removeTable }) {
       drift.close();
       await Promise.all([endpoints.closed, controller.closed, drift.idle()]);
