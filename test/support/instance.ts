@@ -76,7 +76,7 @@ export async function startInstance(
   }
   const bridge = `vmt${process.pid % 100_000}x${index}`;
   // Instances of several test processes live side by side: their pod networks must not meet.
-  const network = { a: randomInt(20, 220), b: randomInt(0, 256), v6: randomInt(0, 0x10000).toString(16) };
+  const network = { a: randomInt(100, 220), b: randomInt(0, 256), v6: randomInt(0, 0x10000).toString(16) };
   const port = await freePort();
   const words = [
     ['up', '--state-dir', stateDir, '--run-dir', runDir, '--bridge', bridge, '--port', String(port)],

@@ -86,7 +86,14 @@ async function startVm({ client }: World, recorder: TraceRecorder, vmi: VirtualM
   };
   const made = await client.create(podType, pod);
   await reached(recorder, uid, 'Pod created');
-  const running = { name: 'compute', ready: true, restartCount: 0, image: 'x', imageID: '', state: { running: { startedAt: '2026-01-01T00:00:00Z' } } };
+  const running = {
+    name: 'compute',
+    ready: true,
+    restartCount: 0,
+    image: 'x',
+    imageID: '',
+    state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
+  };
   const bound = await client.update(podType, { ...made, spec: { ...made.spec, nodeName: 'host1' } });
   await reached(recorder, uid, 'Pod bound');
   const status: NonNullable<Pod['status']> = { phase: 'Running', containerStatuses: [running] };

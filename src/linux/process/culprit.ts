@@ -8,7 +8,10 @@ const PID_MAX_LIMIT = 4_194_304;
  * that is its pid, for further ones a random number above all pids, and 0 when the kernel changed something by itself.
  * Undefined when it is nobody or ourselves. `knownName` is what the kernel said its name was at that moment.
  */
-export function findCulprit(id: number, knownName?: string): { readonly processId: number; readonly name: string | undefined } | undefined {
+export function findCulprit(
+  id: number,
+  knownName?: string,
+): { readonly processId: number; readonly name: string | undefined } | undefined {
   if (id <= 0 || id > PID_MAX_LIMIT || id === process.pid) {
     return undefined;
   }

@@ -134,7 +134,7 @@ function validateConfigMapData(object: KubeObject): FieldError[] {
     .filter((key) => Object.hasOwn(binaryData ?? {}, key))
     .map((key) => invalidField(`data[${key}]`, key, 'duplicate of key present in binaryData'));
   const lengths = [...Object.values(data ?? {}), ...Object.values(binaryData ?? {})].map((text) =>
-    Buffer.byteLength(String(text)),
+    Buffer.byteLength(text),
   );
   if (lengths.reduce((sum, length) => sum + length, 0) > maxDataBytes) {
     errors.push({ type: 'TooLong', field: '', detail: `may not be more than ${maxDataBytes} bytes` });
