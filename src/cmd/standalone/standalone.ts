@@ -37,6 +37,8 @@ import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
 import { createPodStreamBackend } from '../../embedded/podruntime/pod-stream-backend.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
 import { endpointSliceType, endpointsType, serviceType } from '../../embedded/services/kinds.ts';
+import { defaultServiceRanges } from '../../embedded/apiserver/services/allocation.ts';
+import { overlaps } from '../../embedded/podnetwork/addresses.ts';
 import { servicesTable, startServices } from '../../embedded/services/services.ts';
 import { launcherSeccomp } from '../../embedded/sandbox/launcher-seccomp.ts';
 import { listSandboxes, removeSandboxRemains } from '../../embedded/sandbox/sandbox.ts';
@@ -187,6 +189,12 @@ export async function startStandalone(options: {
   // The pod network asks for the VMs of the Pods that it finds.
   await vmis.ready;
   const machines = machinesOfPods(vmis);
+  if (settings.podCidr !== undefined && overlaps(settings.podCidr, defaultServiceRanges.addresses)) {
+    throw new VmletError(
+      'PodCidrInUse',
+      `--pod-cidr ${settings.podCidr} overlaps ${defaultServiceRanges.addresses}, the addresses of Services: choose another`,
+    );
+  }
   const network = await openPodNetwork({
     runDir: settings.runDir,
     stateDir: settings.stateDir,

@@ -11,6 +11,7 @@ import { listTables } from '../../linux/nftables/dump.ts';
 import { listPids, readCgroups, readStat } from '../../linux/process/process.ts';
 import { listLinks } from '../../linux/rtnetlink/links/links.ts';
 import type { Link } from '../../linux/rtnetlink/links/types.ts';
+import { servicesTable } from '../services/services.ts';
 import { bridgeMacAddress, bridgeMark } from '../podnetwork/host-side.ts';
 import { isOurBridge } from '../podnetwork/plan-host.ts';
 import { hostLinkName, POD_MARK } from '../podnetwork/pod-side.ts';
@@ -103,13 +104,15 @@ function unknownLink(link: Link, bridgeIndex: number | undefined): AuditItem[] {
 
 function collectTables({ name }: AuditedInstance): AuditItem[] {
   using socket = openNetlink({ protocol: NETLINK_NETFILTER });
+  const names = [name, servicesTable(name)];
   return listTables(socket)
-    .filter((table) => table.name === name)
+    .filter((table) => names.includes(table.name))
     .map((table): AuditItem => {
-      const object = `${table.family} ${name}`;
+      const object = `${table.family} ${table.name}`;
       const { family } = table;
+      const fix = { kind: 'delete-table', family, name: table.name } as const;
       return family === 'inet' || family === 'bridge'
-        ? { kind: 'nftables table', object, belongs: 'instance', fix: { kind: 'delete-table', family, name } }
+        ? { kind: 'nftables table', object, belongs: 'instance', fix: { ...fix, family } }
         : { kind: 'nftables table', object, belongs: 'unknown', detail: `vmlet makes no tables of family ${family}` };
     });
 }
