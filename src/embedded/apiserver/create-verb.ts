@@ -103,9 +103,10 @@ async function createNamed(
   if (object !== given) {
     applySchema(request, object, 'Ignore');
   }
+  // Admission may have broken the shape, on which the strategy's checks rely.
+  refuseInvalid(request, name, validateSchema(request, object));
   const errors = [
     ...validateMetadata(object, strategy.nameRule ?? 'subdomain'),
-    ...validateSchema(request, object),
     ...(strategy.validate?.(object) ?? []),
   ];
   refuseInvalid(request, name, validateRules(request, { object, old: undefined }, errors));

@@ -128,13 +128,14 @@ async function changeOnce(
     applySchema(request, admitted, 'Ignore');
     carryMetadata(admitted.metadata, old.metadata);
   }
+  // Admission may have broken the shape, on which the strategy's checks rely.
+  refuseInvalid(request, name, validateSchema(request, admitted));
   if (strategy.hasGeneration === true && specChanged(admitted, old, version.hasStatus)) {
     admitted.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   const errors = [
     ...validateMetadata(admitted, 'path'),
     ...validateMetadataUpdate(admitted, old),
-    ...validateSchema(request, admitted),
     ...(options.subresource === undefined ? (strategy.validate?.(admitted) ?? []) : []),
     ...(options.subresource === undefined ? (strategy.validateUpdate?.(admitted, old) ?? []) : []),
   ];

@@ -171,8 +171,10 @@ test('a mutating webhook changes the object; a bad patch is an error', async () 
   assert.match((await create('c')).message, /changed the name, the namespace or the kind/);
   hook.answer = () => patchOf([{ op: 'add', path: '/data', value: { a: 1 } }]);
   const unfit = await create('d');
-  assert.equal(unfit.code, 422);
+  assert.equal(unfit.code, 422, unfit.message);
   assert.match(unfit.message, /data\.a/);
+  const update = await server.call('PUT', `${configMaps}/a`, { body: { metadata: { name: 'a' } } });
+  assert.equal(update.code, 422, update.text);
   const doubling = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '/data', path: `/data/x${index}` }));
   hook.answer = () => patchOf([{ op: 'add', path: '/data', value: { a: 'x'.repeat(1000) } }, ...doubling]);
   assert.match((await create('e')).message, /grows beyond/);
