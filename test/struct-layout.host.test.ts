@@ -28,7 +28,7 @@ const headers: Readonly<Record<string, readonly string[]>> = {
   bpf: ['linux/bpf.h', 'sys/syscall.h'],
   fanotify: ['sys/fanotify.h', 'linux/fanotify.h', 'fcntl.h'],
   kvm: ['linux/kvm.h'],
-  modules: ['sys/syscall.h'],
+  modules: ['linux/module.h', 'sys/syscall.h'],
   mount: ['sched.h', 'sys/syscall.h', 'sys/mount.h', 'fcntl.h', 'linux/magic.h'],
   namespace: ['sched.h', 'sys/mount.h', 'sys/syscall.h', 'linux/magic.h', 'linux/nsfs.h', 'fcntl.h'],
   netlink: ['sys/socket.h', 'linux/netlink.h', 'linux/rtnetlink.h'],
