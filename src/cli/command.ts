@@ -16,6 +16,8 @@ export interface CommandSpec {
   readonly completes?: 'vm' | 'vmi';
   /** Words that may stand before the name: `vm`, `net`. */
   readonly subjects?: readonly string[];
+  /** Of those the ones after which names of another kind complete. */
+  readonly completesAfter?: Readonly<Record<string, 'vm' | 'vmi'>>;
 }
 
 export interface ArgumentSpec {

@@ -47,6 +47,9 @@ test('names from the API server', async () => {
   assert.deepEqual(await complete('start', 'wo'), ['worker']);
   assert.deepEqual(await complete('console', ''), ['lonely', 'web']);
   assert.deepEqual(await complete('start', 'web', ''), [], 'one name is enough');
+  assert.deepEqual(await complete('expose', 'w'), ['web', 'worker']);
+  assert.deepEqual(await complete('expose', 'vmi', ''), ['lonely', 'web']);
+  assert.deepEqual(await complete('expose', 'web', '--type', 'N'), ['NodePort']);
   assert.deepEqual(await complete('start', '-n', 'kube-system', ''), []);
   assert.deepEqual(await complete('list', '-n', 'kube-p'), ['kube-public']);
 });

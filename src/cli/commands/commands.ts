@@ -3,6 +3,7 @@ import type { CommandSpec } from '../command.ts';
 import { completionCommand } from './completion/command.ts';
 import { consoleCommand } from './console/command.ts';
 import { explainCommand } from './explain/command.ts';
+import { exposeCommand } from './expose/command.ts';
 import { inspectCommand } from './inspect/command.ts';
 import { listCommand } from './list/command.ts';
 import { logsCommand } from './logs/command.ts';
@@ -24,6 +25,7 @@ export const machineCommands: readonly CommandSpec[] = [
   unpauseCommand,
   consoleCommand,
   portForwardCommand,
+  exposeCommand,
   logsCommand,
   inspectCommand,
   explainCommand,

@@ -59,8 +59,9 @@ async function candidates(
   if (command.completes === undefined) {
     return subjects;
   }
+  const kind = (afterSubject ? command.completesAfter?.[first] : undefined) ?? command.completes;
   // The words before the name are known without a server.
-  const known = await objectNames(types[command.completes], line, io).catch(() => []);
+  const known = await objectNames(types[kind], line, io).catch(() => []);
   return [...subjects, ...known];
 }
 
