@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { duplicateKeys } from './duplicate-keys.ts';
+import { parseJson } from './json.ts';
 
 function found(text: string): string[] {
-  return duplicateKeys(text, JSON.parse(text));
+  return duplicateKeys(parseJson(Buffer.from(text)));
 }
 
 test('names keys that occur twice', () => {

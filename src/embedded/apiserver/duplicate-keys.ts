@@ -1,16 +1,17 @@
 /**
  * Keys that occur twice in one object of a JSON text, which a parser passes over in silence. Pure.
  *
- * Counting comes first and is cheap: a text has as many colons outside of strings as its parsed form has members, unless some
- * were lost. Only then is the text walked for their paths.
+ * Counting comes first and is cheap: the value has as many members as the text, unless some were lost. Only then is the text
+ * walked for their paths.
  */
 import { isObject } from './json.ts';
+import type { ParsedJson } from './json.ts';
 
 const maxReported = 20;
 
-/** Paths such as `spec.disks[0].name`, at most 20. `text` must be valid JSON, `value` its parsed form. */
-export function duplicateKeys(text: string, value: unknown): string[] {
-  return countColons(text) === countMembers(value) ? [] : findDuplicates(text);
+/** Paths such as `spec.disks[0].name`, at most 20. */
+export function duplicateKeys({ text, value, members }: ParsedJson): string[] {
+  return members === countMembers(value) ? [] : findDuplicates(text);
 }
 
 function countMembers(value: unknown): number {
@@ -26,24 +27,6 @@ function countMembers(value: unknown): number {
     count += typeof member === 'object' && member !== null ? 1 + countMembers(member) : 1;
   }
   return count;
-}
-
-function countColons(text: string): number {
-  let count = 0;
-  let at = 0;
-  for (;;) {
-    const colon = text.indexOf(':', at);
-    if (colon < 0) {
-      return count;
-    }
-    const quote = text.indexOf('"', at);
-    if (quote < 0 || colon < quote) {
-      count += 1;
-      at = colon + 1;
-    } else {
-      at = endOfString(text, quote) + 1;
-    }
-  }
 }
 
 /** The closing quote of the string that begins at `start`. */

@@ -17,9 +17,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A JSON text and what it says. */
+export interface ParsedJson {
+  readonly text: string;
+  readonly value: unknown;
+  /** Members of all objects as written: a key that occurs twice counts twice. */
+  readonly members: number;
+}
+
 /** Throws StatusError BadRequest. Depth is checked before parsing, so a deep text costs one pass over its bytes. */
-export function parseJson(bytes: Uint8Array): unknown {
-  requireBounded(bytes);
+export function parseJson(bytes: Uint8Array): ParsedJson {
+  const members = requireBounded(bytes);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   let value: unknown;
   try {
@@ -31,7 +39,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   if (text.includes('__proto__') || text.includes('\\u')) {
     refusePrototypeKeys(value);
   }
-  return value;
+  return { text, value, members };
 }
 
 /** Throws StatusError BadRequest when a key is `__proto__`, which later copying would take for the prototype. */
@@ -50,21 +58,23 @@ export function refusePrototypeKeys(value: unknown, depth = 0): void {
   }
 }
 
-/** Throws BadRequest for too many levels, RequestEntityTooLarge for too many members of one object. */
-function requireBounded(bytes: Uint8Array): void {
+/**
+ * The number of members of all objects in a JSON text. Throws BadRequest for too many levels, RequestEntityTooLarge for too
+ * many members of one object.
+ */
+function requireBounded(bytes: Uint8Array): number {
+  const { length } = bytes;
   const members = new Uint32Array(limits.jsonDepth + 1);
+  let total = 0;
   let depth = 0;
-  let inString = false;
-  for (let index = 0; index < bytes.length; index += 1) {
+  for (let index = 0; index < length; index += 1) {
     const byte = bytes[index];
-    if (inString) {
-      if (byte === backslash) {
-        index += 1;
-      } else if (byte === quote) {
-        inString = false;
+    if (byte === quote) {
+      for (index += 1; index < length && bytes[index] !== quote; index += 1) {
+        if (bytes[index] === backslash) {
+          index += 1;
+        }
       }
-    } else if (byte === quote) {
-      inString = true;
     } else if (byte === openBrace || byte === openBracket) {
       depth += 1;
       if (depth > limits.jsonDepth) {
@@ -76,9 +86,11 @@ function requireBounded(bytes: Uint8Array): void {
     } else if (byte === colon) {
       const count = (members[depth] ?? 0) + 1;
       members[depth] = count;
+      total += 1;
       if (count > limits.jsonMembers) {
         throw tooLarge(`an object in the body has more than ${limits.jsonMembers} members`);
       }
     }
   }
+  return total;
 }

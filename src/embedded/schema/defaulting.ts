@@ -18,26 +18,22 @@ export function applyDefaults(node: SchemaNode, value: unknown): void {
   if (!isObject(value)) {
     return;
   }
-  for (const [name, property] of node.properties) {
-    if (!Object.hasOwn(value, name)) {
-      if (property.schema.default === undefined) {
-        continue;
-      }
-      value[name] = cloneJson(property.schema.default);
-    } else if (value[name] === null && !property.nullable) {
-      if (property.schema.default === undefined) {
-        delete value[name];
-        continue;
-      }
+  // Kinds have far more fields than an object gives: only what is there is walked.
+  for (const [name, property] of node.defaulted) {
+    if (!Object.hasOwn(value, name) || (value[name] === null && !property.nullable)) {
       value[name] = cloneJson(property.schema.default);
     }
-    applyDefaults(property, value[name]);
   }
-  if (typeof node.additional === 'object' && node.additional.hasDefaults) {
-    for (const name of Object.keys(value)) {
-      if (!node.properties.has(name)) {
+  for (const name of Object.keys(value)) {
+    const property = node.properties.get(name);
+    if (property === undefined) {
+      if (typeof node.additional === 'object' && node.additional.hasDefaults) {
         applyDefaults(node.additional, value[name]);
       }
+    } else if (value[name] === null && !property.nullable) {
+      delete value[name];
+    } else {
+      applyDefaults(property, value[name]);
     }
   }
 }

@@ -13,6 +13,8 @@ export interface SchemaNode {
   readonly schema: JsonSchema;
   readonly type: SchemaType | undefined;
   readonly properties: ReadonlyMap<string, SchemaNode>;
+  /** Those of `properties` that have a default. */
+  readonly defaulted: readonly (readonly [name: string, property: SchemaNode])[];
   /** For members that `properties` does not name. `any`: kept unlooked-at. */
   readonly additional: SchemaNode | 'any' | undefined;
   readonly items: SchemaNode | undefined;
@@ -71,6 +73,7 @@ export function compileNodes(schema: JsonSchema): SchemaNode {
       schema: part,
       type: part.type,
       properties,
+      defaulted: [...properties].filter(([, property]) => property.schema.default !== undefined),
       additional,
       items,
       required: part.required ?? [],

@@ -54,12 +54,12 @@ export function validateScalar(node: SchemaNode, value: unknown, path: string, e
 
 function validateText(node: SchemaNode, value: string, path: string, errors: FieldError[]): void {
   const { minLength, maxLength, format } = node.schema;
-  const length = minLength === undefined && maxLength === undefined ? 0 : characters(value);
-  if (maxLength !== undefined && length > maxLength) {
+  // A character takes one or two of a string's units: most texts need no counting.
+  if (maxLength !== undefined && value.length > maxLength && characters(value) > maxLength) {
     errors.push({ type: 'TooLong', field: path, badValue: value, detail: `may not be more than ${maxLength} bytes` });
     return;
   }
-  if (minLength !== undefined && length < minLength) {
+  if (minLength !== undefined && value.length < 2 * minLength && characters(value) < minLength) {
     errors.push(invalidField(path, value, `${path} in body should be at least ${minLength} chars long`));
   }
   if (node.pattern !== undefined && (value.length > MAX_MATCHED_LENGTH || !node.pattern.test(value))) {

@@ -9,6 +9,7 @@
  */
 import type { Backend } from './backend.ts';
 import { prefixEnd } from './backend.ts';
+import { createRecentEntries } from './recent-entries.ts';
 import type {
   EncodeValue,
   RangeOptions,
@@ -75,18 +76,20 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
    * before its promise settles, and reads must not see it earlier than watches do.
    */
   let inFlight: ReadonlyMap<string, StoredEntry | undefined> = new Map();
+  /** Not asked for keys of the batch being committed, nor for those of writes on their way. */
+  const recent = createRecentEntries((key) => backend.get(key));
   const watchers = new Set<Watcher>();
   let committing: Promise<void> | undefined;
   let closed = false;
   const done = { commits: 0, failedCommits: 0, commitSeconds: 0 };
 
   function visible(key: string): StoredEntry | undefined {
-    return inFlight.has(key) ? inFlight.get(key) : backend.get(key);
+    return inFlight.has(key) ? inFlight.get(key) : recent.get(key);
   }
 
   function latest(key: string): StoredEntry | undefined {
     const pending = overlay.get(key);
-    return pending === undefined ? backend.get(key) : pending.entry;
+    return pending === undefined ? recent.get(key) : pending.entry;
   }
 
   function enqueue(type: StoreEventType, key: string, encode: EncodeValue, previous: StoredEntry | undefined) {
@@ -119,6 +122,7 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
         await backend.commit({ events: batch.map((write) => write.event), compactTo });
       } catch (error) {
         inFlight = new Map();
+        recent.clear();
         done.failedCommits += 1;
         failAll([...batch, ...queue], error);
         continue;
@@ -128,6 +132,10 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
       visibleRevision = revision;
       compactedRevision = compactTo;
       inFlight = new Map();
+      // All of them before any watcher is told, who may read the others.
+      for (const { event } of batch) {
+        recent.forget(event.key);
+      }
       for (const { event } of batch) {
         if (overlay.get(event.key)?.revision === event.revision) {
           overlay.delete(event.key);

@@ -85,6 +85,22 @@ export async function describeStore(name: string, fixture: () => StoreFixture): 
     assert.equal(store.get('/r/a')?.value.toString(), '2');
   });
 
+  await check('what was read before a change is not read after it', async (store) => {
+    const keys = Array.from({ length: 300 }, (_, index) => `/r/${index}`);
+    const values = (): (string | undefined)[] => keys.map((key) => store.get(key)?.value.toString());
+    await Promise.all(keys.map((key) => store.create(key, text('old'))));
+    assert.deepEqual(new Set(values()), new Set(['old']));
+    const seen: (string | undefined)[] = [];
+    store.watch({ prefix: '/r/0', afterRevision: store.revision, onEvent: () => seen.push(...values()) });
+    await Promise.all(keys.map((key) => store.update(key, text('new'), store.get(key)?.revision ?? 0)));
+    assert.deepEqual(new Set(values()), new Set(['new']));
+    // The watcher of the first key, too, sees the whole batch.
+    assert.equal(seen.length, keys.length);
+    assert.deepEqual(new Set(seen), new Set(['new']));
+    await Promise.all(keys.map((key) => store.delete(key, text('gone'), store.latest(key)?.revision ?? 0)));
+    assert.deepEqual(new Set(values()), new Set([undefined]));
+  });
+
   await check('only one of many racing updates wins', async (store) => {
     await store.create('/r/a', text('0'));
     const results = await Promise.allSettled(

@@ -60,9 +60,9 @@ export async function readValue(
   if (isYaml) {
     return parseYaml(bytes);
   }
-  const value = parseJson(bytes);
-  onDuplicates?.(duplicateKeys(bytes.toString('utf8'), value));
-  return value;
+  const parsed = parseJson(bytes);
+  onDuplicates?.(duplicateKeys(parsed));
+  return parsed.value;
 }
 
 export async function parseYaml(bytes: Buffer): Promise<unknown> {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { badRequest, methodNotSupported, unknownPath, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { answerReview } from '../builtins/access-review.ts';
+import { finalizedNamespace } from '../builtins/plain.ts';
 import { applyObject, requireManagerName, requirePatchOptions } from '../apply-verb.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { withConversions } from '../conversion-needed.ts';
@@ -16,13 +17,10 @@ import { applyPatch, applyPatchType, patchTypes } from '../patch/apply-patch.ts'
 import type { PatchType } from '../patch/apply-patch.ts';
 import { getObject, listObjects, requireRevision } from '../read-verbs.ts';
 import {
-  isWatch,
-  noListOptions,
   parseDeleteOptions,
   parseForce,
   parseListOptions,
   requireNoInitialEvents,
-  parseWatchOptions,
   parseWriteOptions,
 } from '../request-options.ts';
 import type { WriteRequestOptions } from '../request-options.ts';
@@ -37,6 +35,7 @@ import { parseYaml, readBody, readValue } from './body.ts';
 import { parseIncludeObject, presentList, presentObject, requireNegotiated } from './present.ts';
 import { sendObject, setWarnings } from './respond.ts';
 import { getScale, scaleConfiguration, setScale } from './scale.ts';
+import { asksWatch, parseWatch, prepareWatch, resolveRequest } from './watch-request.ts';
 import { streamWatch } from './watch-stream.ts';
 
 export interface ResourceCall {
@@ -51,24 +50,14 @@ export interface ResourceCall {
 
 export async function handleResource(context: ApiContext, access: Access, call: ResourceCall): Promise<void> {
   const { path, query, user, response } = call;
-  const resolved = context.registry.find(path.group, path.version, path.resource);
-  if (resolved === undefined || path.rest.length > 0) {
-    throw unknownPath();
-  }
-  const { definition, version } = resolved;
-  if (!definition.namespaced && path.namespace !== undefined) {
-    throw unknownPath();
-  }
   const method = call.request.method ?? 'GET';
-  if (definition.namespaced && path.namespace === undefined && (path.name !== undefined || method === 'POST')) {
-    throw unknownPath();
-  }
+  const userAgent = call.request.headers['user-agent'];
+  const request = resolveRequest(context, { method, path, user, userAgent });
+  const { definition, version } = request.resolved;
   if (version.deprecated === true) {
     const text = `${apiVersionOf(definition.group, version.name)} ${definition.kind} is deprecated`;
     setWarnings(response, [version.deprecationWarning ?? text]);
   }
-  const userAgent = call.request.headers['user-agent'];
-  const request: ObjectRequest = { resolved, namespace: path.namespace, user, userAgent, warnings: [] };
   if (definition.strategy.virtual === true) {
     if (method !== 'POST' || path.name !== undefined) {
       throw methodNotSupported(definition, verbOf(method, path, query));
@@ -77,7 +66,9 @@ export async function handleResource(context: ApiContext, access: Access, call: 
     await reply(call, request, 201, viewObject(answerReview(review, user, access) as ObjectView['object']));
     return;
   }
-  if (path.name === undefined) {
+  if (asksWatch(path, query) && (path.watch === true || method === 'GET')) {
+    await handleWatch(context, call, request);
+  } else if (path.name === undefined) {
     await handleCollection(context, call, request, method);
   } else if (path.subresource === undefined) {
     await handleObject(context, call, request, { method, name: path.name });
@@ -98,14 +89,18 @@ async function handleCollection(
   switch (method) {
     case 'GET':
     case 'HEAD':
-      if (isWatch(query)) {
-        await prepareWatch(context, request);
-        streamWatch(context, request, parseWatchOptions(query), { response, form, include });
-      } else {
-        requireNoInitialEvents(query);
-        const list = await withConversions(() => listObjects(context, request, parseListOptions(query)));
-        await sendObject(response, 200, form.mediaType, presentList(request.resolved, list, form, include));
-      }
+      requireNoInitialEvents(query);
+      await sendObject(
+        response,
+        200,
+        form.mediaType,
+        presentList(
+          request.resolved,
+          await withConversions(() => listObjects(context, request, parseListOptions(query))),
+          form,
+          include,
+        ),
+      );
       return;
     case 'POST': {
       const options = parseWriteOptions(query);
@@ -141,21 +136,7 @@ async function handleObject(
   switch (method) {
     case 'GET':
     case 'HEAD':
-      if (isWatch(query)) {
-        const { response } = call;
-        const form = requireNegotiated(call.request.headers.accept);
-        const options = parseWatchOptions(query);
-        const fields = [...options.fields, { field: 'metadata.name', equal: true, value: name }];
-        await prepareWatch(context, request);
-        streamWatch(context, request, { ...options, fields }, { response, form, include: parseIncludeObject(query) });
-        return;
-      }
-      {
-        const resourceVersion = query.get('resourceVersion') ?? '';
-        if (resourceVersion !== '' && resourceVersion !== '0') {
-          requireRevision(context, resourceVersion);
-        }
-      }
+      requireRevision(context, query.get('resourceVersion') || '0');
       await reply(call, request, 200, await withConversions(() => getObject(context, request, name)));
       return;
     case 'PUT':
@@ -181,11 +162,12 @@ async function handleObject(
   }
 }
 
-/** What exists at the start of a watch goes out at once. */
-async function prepareWatch(context: ApiContext, request: ObjectRequest): Promise<void> {
-  if (request.resolved.definition.conversion !== undefined) {
-    await withConversions(() => listObjects(context, request, noListOptions));
-  }
+async function handleWatch(context: ApiContext, call: ResourceCall, request: ObjectRequest): Promise<void> {
+  const { path, query, response } = call;
+  const form = requireNegotiated(call.request.headers.accept);
+  const options = parseWatch(request, { method: call.request.method ?? 'GET', path, query });
+  await prepareWatch(context, request);
+  streamWatch(context, request, options, { response, form, include: parseIncludeObject(query) });
 }
 
 function readObject(
@@ -259,7 +241,7 @@ async function readPatch({ request, query }: ResourceCall): Promise<{ type: Patc
   }
   for (const [type, name] of Object.entries(patchTypes) as [PatchType, string][]) {
     if (name === contentType) {
-      return { type, patch: parseJson(bytes) };
+      return { type, patch: parseJson(bytes).value };
     }
   }
   throw unsupportedMediaType([...Object.values(patchTypes), applyPatchType]);
@@ -315,6 +297,18 @@ async function handleSubresource(
       return;
     }
     throw methodNotSupported(definition, method);
+  }
+  if (subresource === 'finalize' && definition.strategy.subresources?.includes(subresource) === true) {
+    if (method !== 'PUT') {
+      throw methodNotSupported(definition, method);
+    }
+    const options = { ...parseWriteOptions(call.query), subresource };
+    const body = await readObject(call, request, options);
+    const view = await changeObject(context, request, name, options, (current) =>
+      isObject(body) ? finalizedNamespace(cloneJson(body), current) : body,
+    );
+    await reply(call, request, 200, view);
+    return;
   }
   if (method !== 'POST') {
     throw unknownPath();

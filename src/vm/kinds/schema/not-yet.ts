@@ -35,8 +35,10 @@ function visit(node: SchemaNode, value: unknown, field: string, uses: NotYetUse[
       visit(node.items, item, `${field}[${index}]`, uses);
     }
   } else if (typeof value === 'object' && node.properties !== undefined) {
-    for (const [name, child] of Object.entries(node.properties)) {
-      if (Object.hasOwn(value, name)) {
+    // Kinds have far more fields than an object gives: only what is there is walked.
+    for (const name of Object.keys(value)) {
+      const child = Object.hasOwn(node.properties, name) ? node.properties[name] : undefined;
+      if (child !== undefined) {
         visit(child, (value as Record<string, unknown>)[name], field === '' ? name : `${field}.${name}`, uses);
       }
     }
