@@ -28,17 +28,40 @@ export function createStaticTokens(tokens: readonly StaticToken[]): TokenAuthent
   return (token) => byDigest.get(digest(token));
 }
 
+const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
+
 /**
- * A certificate that the server's client CA signed: CN is the user, each O a group. Else `Authorization: Bearer`. A token
- * that is not known makes the request anonymous even beside a good certificate, so that a stale token does not go unnoticed.
+ * Browsers can set no header on a WebSocket: they offer the token as a subprotocol, beside one to speak. Takes it out of the
+ * request, so that it is not repeated in the answer. undefined: none is offered; empty: one that is no good.
+ */
+function takeProtocolToken(request: IncomingMessage): string | undefined {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+  const tokens = offered.filter((protocol) => protocol.startsWith(tokenProtocol));
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket' || tokens.length === 0) {
+    return undefined;
+  }
+  const others = offered.filter((protocol) => !protocol.startsWith(tokenProtocol) && protocol !== '');
+  request.headers['sec-websocket-protocol'] = others.join(', ');
+  const encoded = tokens[0]?.slice(tokenProtocol.length) ?? '';
+  const wellFormed = tokens.length === 1 && others.length > 0 && /^[\w-]{1,11000}$/u.test(encoded);
+  return wellFormed ? Buffer.from(encoded, 'base64url').toString('utf8') : '';
+}
+
+/**
+ * A certificate that the server's client CA signed: CN is the user, each O a group. Else `Authorization: Bearer`, or for a
+ * WebSocket the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN`. A token that is not known makes the request anonymous even beside a good certificate, so that a stale token does not go unnoticed.
  */
 export function createAuthenticator({ authenticateToken, anonymous }: AuthenticatorOptions): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | null>();
   return (request) => {
+    const protocolToken = takeProtocolToken(request);
     const header = request.headers.authorization;
     if (header !== undefined) {
       const token = /^Bearer\s+(\S{1,8192})$/iu.exec(header)?.[1];
       return token === undefined ? undefined : authenticateToken(token);
+    }
+    if (protocolToken !== undefined) {
+      return authenticateToken(protocolToken);
     }
     const { socket } = request;
     let user = bySocket.get(socket);

@@ -26,6 +26,8 @@ import {
 } from './handlers/discovery.ts';
 import type { OpenApiHandler } from './handlers/openapi.ts';
 import { handleResource } from './handlers/resources.ts';
+import { asksWatch } from './handlers/watch-request.ts';
+import { createWatchSockets } from './handlers/watch-websocket.ts';
 import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
 import { impersonate } from './impersonation.ts';
 import { limits } from './limits.ts';
@@ -34,7 +36,7 @@ import { formatMetrics, metricsContentType } from './metrics/exposition.ts';
 import type { MetricSource } from './metrics/exposition.ts';
 import type { RequestMetrics } from './metrics/request-metrics.ts';
 import { parseRequestPath } from './request-path.ts';
-import type { RequestPath } from './request-path.ts';
+import type { RequestPath, ResourcePath } from './request-path.ts';
 import { refusal } from './refusal.ts';
 import { requestAttributes } from './request-attributes.ts';
 import type { Access, DelegatedGroup, UserInfo } from './types.ts';
@@ -82,6 +84,7 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
   server.maxRequestsPerSocket = 0;
   const upgraded = new Set<Duplex>();
   const connections = createClientConnections(limits.connectionsPerClient);
+  const watchSockets = createWatchSockets(context);
   const seats = createFairQueue({ ...limits, activeMs: limits.clientActiveMs });
 
   server.on('request', (request, response) => {
@@ -165,6 +168,25 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     }
   }
 
+  async function upgradeWatch(
+    call: { request: IncomingMessage; path: ResourcePath; query: URLSearchParams; user: UserInfo },
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const { request, path, user } = call;
+    const client = clientName(user, request.headers['user-agent']);
+    connections.require(client, request.socket);
+    const leave = await seats.enter(client, () => socket.destroyed);
+    try {
+      await watchSockets.upgrade(call, socket, head);
+      const attributes = requestAttributes('GET', { ...call, pathname: '' });
+      const end = options.metrics.requests.begin(attributes, path.version);
+      socket.once('close', () => end(101));
+    } finally {
+      leave();
+    }
+  }
+
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const route = parseRoute(request);
     const user = identify(request, route);
@@ -176,6 +198,12 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
         throw refusal(user, attributes);
       }
       options.podStreams.upgrade({ request, path, query: route.query }, socket, head);
+      return;
+    }
+    if (path.type === 'resource' && asksWatch(path, route.query)) {
+      upgradeWatch({ request, path, query: route.query, user }, socket, head).catch((error: unknown) => {
+        refuseUpgrade(socket, asStatusError(error));
+      });
       return;
     }
     const group = path.type === 'resource' ? options.delegated.find((item) => item.group === path.group) : undefined;

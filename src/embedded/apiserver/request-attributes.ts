@@ -11,6 +11,9 @@ export interface AskedRoute {
 
 /** The verb of the authorization model. */
 export function verbOf(method: string, path: ResourcePath, query: URLSearchParams): string {
+  if (path.watch === true) {
+    return 'watch';
+  }
   switch (method) {
     case 'GET':
     case 'HEAD':

@@ -3,6 +3,7 @@
  *
  *   /api/v1/namespaces/NS/RESOURCE/NAME/SUBRESOURCE/...     core group
  *   /apis/GROUP/VERSION/[namespaces/NS/]RESOURCE/NAME/...   named groups
+ *   /api/v1/watch/[namespaces/NS/]RESOURCE[/NAME]           deprecated form of ?watch=true
  */
 export interface ResourcePath {
   readonly type: 'resource';
@@ -13,6 +14,8 @@ export interface ResourcePath {
   readonly name: string | undefined;
   readonly subresource: string | undefined;
   readonly rest: readonly string[];
+  /** Came by a deprecated path, `/api/v1/watch/...`: a watch, also of one object by its name. */
+  readonly watch?: true;
 }
 
 export type RequestPath =
@@ -57,7 +60,9 @@ export function parseRequestPath(pathname: string): RequestPath {
   return { type: 'other', path: `/${segments.join('/')}` };
 }
 
-function resourcePath(group: string, version: string, path: readonly string[]): ResourcePath {
+function resourcePath(group: string, version: string, segments: readonly string[]): ResourcePath {
+  const watch = segments[0] === 'watch' && segments.length > 1;
+  const path = watch ? segments.slice(1) : segments;
   const [first = '', second, third] = path;
   const inNamespace =
     first === 'namespaces' && second !== undefined && third !== undefined && !namespaceSubresources.has(third);
@@ -71,6 +76,7 @@ function resourcePath(group: string, version: string, path: readonly string[]): 
     name,
     subresource,
     rest,
+    ...(watch && { watch }),
   };
 }
 

@@ -23,7 +23,7 @@ import { createRequestMetrics } from './metrics/request-metrics.ts';
 import { storeMetrics } from './metrics/store-metrics.ts';
 import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
 import type { PodStreamBackend } from './pod-streams/backend.ts';
-import { createPodStreams } from './pod-streams/pod-streams.ts';
+import { createPodStreams, podStreamSubresources } from './pod-streams/pod-streams.ts';
 import { createRegistry } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { defaultServiceRanges } from './services/allocation.ts';
@@ -67,7 +67,8 @@ const initialNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-l
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const registry = createRegistry();
   const schemas = options.schemas ?? (await import('./builtins/schemas.ts')).builtinSchemas;
-  for (const definition of [...builtinDefinitions(schemas), ...(options.builtins ?? [])]) {
+  const streams = options.podStreams === undefined ? [] : podStreamSubresources;
+  for (const definition of [...builtinDefinitions(schemas, streams), ...(options.builtins ?? [])]) {
     registry.register(definition);
   }
   const { store, logger, admission = [], delegated = [], auth = {} } = options;

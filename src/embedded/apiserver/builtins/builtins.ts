@@ -20,13 +20,14 @@ import { serviceDefinitions } from './service.ts';
 import { storageDefinitions } from './storage.ts';
 import { workloadDefinitions } from './workload.ts';
 
-export function builtinDefinitions(schemas: BuiltinSchemas): ResourceDefinition[] {
+/** `podStreams`: the connect subresources that Pods have here. */
+export function builtinDefinitions(schemas: BuiltinSchemas, podStreams: readonly string[] = []): ResourceDefinition[] {
   return [
     configMapDefinition(schemas),
     ...eventDefinitions(schemas),
     namespaceDefinition(schemas),
     nodeDefinition(schemas),
-    podDefinition(schemas),
+    podDefinition(schemas, podStreams),
     secretDefinition(schemas),
     serviceAccountDefinition(schemas),
     leaseDefinition(schemas),

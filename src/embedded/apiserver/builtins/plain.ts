@@ -59,6 +59,13 @@ export function namespaceDefinition(schemas: BuiltinSchemas): ResourceDefinition
   );
 }
 
+/** `namespaces/finalize` may take names off spec.finalizers and put them there; status stays. Changes `body`. */
+export function finalizedNamespace(body: Record<string, unknown>, current: KubeObject): unknown {
+  const { status } = current as Namespace;
+  delete body['status'];
+  return { ...body, ...(status && { status }) };
+}
+
 export function secretDefinition(schemas: BuiltinSchemas): ResourceDefinition {
   return defineBuiltin(
     {

@@ -55,7 +55,7 @@ const strategy: Strategy = {
   },
 };
 
-export function podDefinition(schemas: BuiltinSchemas): ResourceDefinition {
+export function podDefinition(schemas: BuiltinSchemas, streams: readonly string[]): ResourceDefinition {
   return defineBuiltin(
     {
       group: '',
@@ -65,7 +65,7 @@ export function podDefinition(schemas: BuiltinSchemas): ResourceDefinition {
       shortNames: ['po'],
       categories: ['all'],
       hasStatus: true,
-      strategy,
+      strategy: { ...strategy, subresources: [...(strategy.subresources ?? []), ...streams] },
       columns: [
         column<Pod>('Ready', readyContainers),
         column<Pod>('Status', podReason),

@@ -1,5 +1,6 @@
 /** Requests of API groups that other code serves. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { unknownPath } from '../../../apimachinery/status.ts';
 import type { ResourcePath } from '../request-path.ts';
 import type { DelegatedGroup, DelegatedRequest, UserInfo } from '../types.ts';
 import { readValue } from './body.ts';
@@ -11,6 +12,9 @@ export function delegatedRequest(
   query: URLSearchParams,
   more: { user: UserInfo; body: unknown },
 ): DelegatedRequest {
+  if (path.watch === true) {
+    throw unknownPath();
+  }
   return {
     method: request.method ?? 'GET',
     version: path.version,

@@ -5,16 +5,13 @@ import type { ResourceDefinition, ResourceVersion } from '../resource.ts';
 import { compareVersions } from '../crd/definition.ts';
 import { parseAccept } from '../negotiate.ts';
 import type { ApiResource, DelegatedGroup } from '../types.ts';
+import { describeSubresources } from './subresource-forms.ts';
 
 export interface GroupVersions {
   readonly group: string;
   /** Best first. */
   readonly versions: readonly { readonly name: string; readonly resources: readonly ApiResource[] }[];
 }
-
-const tokenRequest = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } as const;
-const eviction = { group: 'policy', version: 'v1', kind: 'Eviction' } as const;
-const subresourceVerbs = ['get', 'patch', 'update'];
 
 /** All groups, the core group first. */
 export function collectGroups(registry: Registry, delegated: readonly DelegatedGroup[]): GroupVersions[] {
@@ -58,25 +55,7 @@ function describe(definition: ResourceDefinition, version: ResourceVersion): Api
     ...(definition.shortNames.length > 0 && { shortNames: definition.shortNames }),
     ...(definition.categories.length > 0 && { categories: definition.categories }),
   };
-  const below = (name: string, verbs: readonly string[], more: Partial<ApiResource> = {}): ApiResource => ({
-    name: `${resource}/${name}`,
-    singularName: '',
-    namespaced,
-    kind,
-    verbs,
-    ...more,
-  });
-  return [
-    main,
-    ...(version.hasStatus ? [below('status', subresourceVerbs)] : []),
-    ...(version.scale
-      ? [below('scale', subresourceVerbs, { group: 'autoscaling', version: 'v1', kind: 'Scale' })]
-      : []),
-    ...(strategy.subresources?.includes('binding') === true ? [below('binding', ['create'], { kind: 'Binding' })] : []),
-    ...(strategy.subresources?.includes('token') === true ? [below('token', ['create'], tokenRequest)] : []),
-    ...(strategy.subresources?.includes('eviction') === true ? [below('eviction', ['create'], eviction)] : []),
-    ...(strategy.subresources?.includes('finalize') === true ? [below('finalize', ['update'])] : []),
-  ];
+  return [main, ...describeSubresources(definition, version)];
 }
 
 export function apiVersions(groups: readonly GroupVersions[], serverAddress: string): object {

@@ -1,5 +1,4 @@
 /** A watch as one JSON document per line, over a response that stays open. */
-import type { ServerResponse } from 'node:http';
 import { StatusError } from '../../../apimachinery/status.ts';
 import type { ApiContext, ObjectRequest } from '../context.ts';
 import { limits } from '../limits.ts';
@@ -11,13 +10,25 @@ import { checkWatch, watchObjects } from '../watch-verb.ts';
 import type { ObjectWatch, ServedEventType } from '../watch-verb.ts';
 import { presentObject } from './present.ts';
 
+/** Where a watch goes: an HTTP answer, or what looks like one. `write` takes whole lines. */
+export interface WatchOutput {
+  readonly destroyed: boolean;
+  readonly writableLength: number;
+  writeHead(code: number, headers: Record<string, string>): unknown;
+  flushHeaders(): void;
+  write(chunk: Buffer): unknown;
+  end(): unknown;
+  destroy(): unknown;
+  on(event: 'close', listener: () => void): unknown;
+}
+
 const initialEventsEnd = { 'k8s.io/initial-events-end': 'true' };
 
 export function streamWatch(
   context: ApiContext,
   request: ObjectRequest,
   options: WatchRequestOptions,
-  output: { response: ServerResponse; form: Negotiated; include: IncludeObject },
+  output: { response: WatchOutput; form: Negotiated; include: IncludeObject },
 ): void {
   const { response, form, include } = output;
   const { definition, version } = request.resolved;

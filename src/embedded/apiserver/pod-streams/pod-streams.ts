@@ -20,7 +20,8 @@ import { serveChannelPortForward, serveSpdyPortForward } from './port-forward.ts
 import { serveSpdy, type SpdyStream } from './spdy-session.ts';
 
 const podSubject = { group: '', resource: 'pods', kind: 'Pod' } as const;
-const subresources: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward']);
+export const podStreamSubresources = ['attach', 'exec', 'log', 'portforward'] as const;
+const subresources: ReadonlySet<string> = new Set(podStreamSubresources);
 const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';
 const spdyExecProtocol = 'v4.channel.k8s.io';
 const spdyPortForwardProtocol = 'portforward.k8s.io';
