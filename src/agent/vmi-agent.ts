@@ -17,7 +17,7 @@ import {
 } from '../vm/kinds/virtualmachineinstance/types.ts';
 import { appLabel, createdByLabel, launcherLabel } from '../vm/launcher/names.ts';
 import type { AgentContext } from './context.ts';
-import { decide, type DomainObservation, type SandboxObservation } from './machine/decide.ts';
+import { correctDomain, decide, type DomainObservation, type SandboxObservation } from './machine/decide.ts';
 import { Machine } from './machine/machine.ts';
 import { observeRunning } from './machine/running-facts.ts';
 import { endedStatus, failedSyncStatus, runningStatus, sameStatus } from './machine/status.ts';
@@ -79,6 +79,8 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
       nowMs: Date.now(),
       shutdownAskedAtMs: machine?.shutdownAskedAtMs,
       outOfMemory: hasEnded(sandbox) && machine?.ranOutOfMemory() === true,
+      qemuEnd: machine?.qemuEnd,
+      initEnd: machine?.initEnd,
     });
     const { action } = decision;
     logger.debug({ vmi: key, action: action.kind, sandbox }, 'decided');
@@ -175,7 +177,8 @@ export function startVmiAgent(context: AgentContext): VmiAgent {
         message: terminated?.message ?? pod?.status?.message,
       };
     }
-    const domain: DomainObservation | undefined = await machine.look(vmi);
+    const seen = await machine.look(vmi);
+    const domain: DomainObservation | undefined = correctDomain(seen, machine.qemuEnd);
     return domain === undefined
       ? { kind: 'unreachable', forMs: machine.unreachableForMs(), why: machine.unreachableWhy }
       : { kind: 'ready', domain };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
-import { decide, type DomainObservation, type MachineSnapshot } from './decide.ts';
+import { correctDomain, decide, type DomainObservation, type MachineSnapshot } from './decide.ts';
 
 const deletedAtMs = Date.parse('2026-01-01T00:00:00Z');
 
@@ -158,4 +158,46 @@ test('an end for want of memory is called that, whether QEMU or the whole sandbo
   });
   assert.ok(action.kind === 'publishEnded');
   assert.equal(action.reason, 'GuestShutdown');
+});
+
+const killed = {
+  role: 'QEMU',
+  pid: 4711,
+  exit: { kind: 'killed', signal: 'SIGKILL', coreDumped: false },
+  withSandbox: false,
+} as const;
+
+test('the kernel has the last word on whether QEMU runs, libvirt on how the guest ended', () => {
+  const running = { state: 'running', reason: 'booted' } as const;
+  const died = { state: 'shutoff', reason: 'crashed' } as const;
+  assert.deepEqual(correctDomain(running, killed), died, 'libvirt has not noticed yet');
+  assert.deepEqual(correctDomain(undefined, killed), died, 'libvirt does not answer');
+  assert.deepEqual(correctDomain({ state: 'absent', reason: 'unknown' }, killed), died);
+  const known = { state: 'shutoff', reason: 'destroyed' } as const;
+  assert.equal(correctDomain(known, killed), known);
+  assert.equal(correctDomain(running, undefined), running);
+  const left = { ...killed, exit: { kind: 'exited', code: 0 } } as const;
+  assert.equal(correctDomain(running, left), running, 'what it ended by, libvirt will tell');
+  assert.equal(correctDomain(undefined, { ...killed, exit: undefined }), undefined);
+});
+
+test('the end says which process was ended, and by what', () => {
+  const asked = { vmi: vmi({ phase: 'Running' }), nowMs: 0, shutdownAskedAtMs: undefined };
+  const message = (snapshot: Partial<MachineSnapshot>): string => {
+    const { action } = decide({ sandbox: ready('shutoff', 'crashed'), ...asked, ...snapshot });
+    assert.ok(action.kind === 'publishEnded');
+    return `${action.reason}: ${action.message}`;
+  };
+  assert.equal(
+    message({ qemuEnd: killed }),
+    'QemuDied: QEMU (pid 4711) was ended by SIGKILL without the guest shutting down',
+  );
+  assert.match(
+    message({ qemuEnd: killed, outOfMemory: true }),
+    /^OOMKilled: the kernel killed QEMU \(pid 4711\) since/,
+  );
+  assert.equal(
+    message({ sandbox: { kind: 'gone', message: 'lost' }, initEnd: { ...killed, role: 'init', pid: 12 } }),
+    'SandboxLost: the launcher Pod ended while the VM was running (its init (pid 12) was ended by SIGKILL): lost',
+  );
 });

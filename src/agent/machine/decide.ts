@@ -8,6 +8,7 @@
  *         `--deleted before start--> Succeeded          `--deleted--> shutdown ... destroy --> ended
  */
 import type { DomainState } from '../../libvirt/domain/states.ts';
+import { describeEnd, isUnexpected, nameProcess, type ProcessEnd } from '../drift/process-end.ts';
 import { isFinalPhase, type VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
 
 /** libvirt's virDomainState and its reason, named as in src/libvirt/domain/states.ts. `absent`: no such domain is defined. */
@@ -38,6 +39,10 @@ export interface MachineSnapshot {
   readonly shutdownAskedAtMs: number | undefined;
   /** The kernel has killed in the sandbox since its memory limit was reached. */
   readonly outOfMemory?: boolean;
+  /** How QEMU ended, by the kernel's word; undefined while it runs, and when nobody followed it. */
+  readonly qemuEnd?: ProcessEnd | undefined;
+  /** The same of the sandbox's PID 1. */
+  readonly initEnd?: ProcessEnd | undefined;
 }
 
 export type MachineAction =
@@ -75,6 +80,21 @@ const unreachableToldMs = 5000;
 /** How long the end of a deleted VM waits for its daemon once the grace period is over. */
 const unreachableEndMs = 10_000;
 
+/**
+ * What libvirt tells of the domain, corrected by the kernel: when something ended QEMU, a daemon that has not noticed yet, or
+ * does not answer, says nothing against it. An end that libvirt knows of is called as libvirt calls it.
+ */
+export function correctDomain(
+  domain: DomainObservation | undefined,
+  qemuEnd: ProcessEnd | undefined,
+): DomainObservation | undefined {
+  if (qemuEnd === undefined || !isUnexpected(qemuEnd)) {
+    return domain;
+  }
+  const isKnown = domain !== undefined && ['shutdown', 'shutoff', 'crashed'].includes(domain.state);
+  return isKnown ? domain : { state: 'shutoff', reason: 'crashed' };
+}
+
 export function decide(snapshot: MachineSnapshot): MachineDecision {
   const { vmi, sandbox } = snapshot;
   if (isFinalPhase(vmi.status?.phase)) {
@@ -82,7 +102,7 @@ export function decide(snapshot: MachineSnapshot): MachineDecision {
   }
   switch (sandbox.kind) {
     case 'gone':
-      return { action: endedWithSandbox(vmi, sandbox) };
+      return { action: endedWithSandbox(snapshot, sandbox) };
     case 'unreachable':
       return decideUnreachable(snapshot, sandbox);
     case 'ready':
@@ -169,7 +189,7 @@ function decideAfterEnd(snapshot: MachineSnapshot, domain: DomainObservation): M
 }
 
 /** The phase rules are KubeVirt's; the reasons and messages are for the operator. */
-function endOf({ vmi, outOfMemory }: MachineSnapshot, domain: DomainObservation): MachineAction {
+function endOf({ vmi, outOfMemory, qemuEnd }: MachineSnapshot, domain: DomainObservation): MachineAction {
   if (domain.state === 'crashed') {
     return ended('Failed', 'GuestPanicked', 'the guest kernel panicked');
   }
@@ -188,12 +208,14 @@ function endOf({ vmi, outOfMemory }: MachineSnapshot, domain: DomainObservation)
     }
     default:
       if (outOfMemory === true) {
-        return outOfMemoryEnd();
+        return outOfMemoryEnd(qemuEnd);
       }
       return ended(
         'Failed',
         'QemuDied',
-        `the QEMU process ended without the guest shutting down (libvirt: ${domain.reason})`,
+        qemuEnd === undefined
+          ? `the QEMU process ended without the guest shutting down (libvirt: ${domain.reason})`
+          : `${describeEnd(qemuEnd)} without the guest shutting down`,
       );
   }
 }
@@ -223,7 +245,10 @@ function decideShutdown(snapshot: MachineSnapshot, domain: DomainObservation): M
   };
 }
 
-function endedWithSandbox(vmi: VirtualMachineInstance, sandbox: SandboxObservation & { kind: 'gone' }): MachineAction {
+function endedWithSandbox(
+  { vmi, initEnd }: MachineSnapshot,
+  sandbox: SandboxObservation & { kind: 'gone' },
+): MachineAction {
   if (vmi.metadata.deletionTimestamp !== undefined && vmi.status?.phase !== 'Running') {
     return neverStarted();
   }
@@ -236,15 +261,17 @@ function endedWithSandbox(vmi: VirtualMachineInstance, sandbox: SandboxObservati
   }
   const detail = sandbox.message === undefined || sandbox.message === '' ? '' : `: ${sandbox.message}`;
   const when = running ? 'while the VM was running' : 'before the guest ran';
-  return ended('Failed', 'SandboxLost', `the launcher Pod ended ${when}${detail}`);
+  const how = initEnd === undefined ? '' : ` (its ${describeEnd(initEnd)})`;
+  return ended('Failed', 'SandboxLost', `the launcher Pod ended ${when}${how}${detail}`);
 }
 
-function outOfMemoryEnd(): MachineAction {
+function outOfMemoryEnd(qemuEnd?: ProcessEnd): MachineAction {
+  const victim = qemuEnd === undefined ? "the VM's process" : nameProcess(qemuEnd);
   const remedy = 'give the VM a higher spec.domain.resources.limits.memory, or none, or a smaller guest';
   return ended(
     'Failed',
     'OOMKilled',
-    `the kernel killed the VM's process since its sandbox reached its memory limit: ${remedy}`,
+    `the kernel killed ${victim} since its sandbox reached its memory limit: ${remedy}`,
   );
 }
 

@@ -33,6 +33,8 @@ import { emulatorPath } from '../facets/domain/emulator.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
 import { type DriftRecord, watchMachineDrift } from '../drift/machine-drift.ts';
+import { describeEnd, isUnexpected, type ProcessEnd } from '../drift/process-end.ts';
+import { type ProcessWatch, watchProcesses } from '../drift/processes.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
 
@@ -40,6 +42,8 @@ import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.
 const startFacets: readonly FacetName[] = ['network', 'files', 'domain'];
 /** A look takes a millisecond; a host that is busy starting many guests makes it some hundred. */
 const lookPatienceMs = 2000;
+/** When the kernel has said that QEMU was ended: libvirt may know more, but nobody waits for it. */
+const lookAfterEndMs = 20;
 /** Kept for `inspect`; all of them are Events. */
 const driftRecordsMax = 20;
 
@@ -54,6 +58,8 @@ export class Machine {
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
   #drift: Disposable | undefined;
+  readonly #processes: ProcessWatch;
+  #destroyAsked = false;
   #driftRecords: readonly DriftRecord[] = [];
   #current: { readonly vmi: VirtualMachineInstance; readonly pod: Pod } | undefined;
   #unreachableSinceMs: number | undefined;
@@ -68,6 +74,11 @@ export class Machine {
     this.#podUid = options.podUid;
     this.#logger = options.logger;
     this.#onChange = options.onChange;
+    this.#processes = watchProcesses({
+      reactor: options.context.reactor,
+      onEnd: (end) => this.#processEnded(end),
+      onError: (error) => this.#logger.warn({ error: errorMessage(error) }, 'the end of a process is not watched'),
+    });
   }
 
   get podUid(): string {
@@ -102,7 +113,7 @@ export class Machine {
    * time, and its end is told through `onChange`.
    */
   async look(vmi: VirtualMachineInstance): Promise<DomainObservation | undefined> {
-    const patienceMs = this.#looking === undefined ? lookPatienceMs : 0;
+    const patienceMs = this.#looking !== undefined ? 0 : this.qemuEnd === undefined ? lookPatienceMs : lookAfterEndMs;
     const looking = (this.#looking ??= this.#startLook(vmi));
     try {
       return await withDeadline(looking, patienceMs, 'look at the domain');
@@ -142,6 +153,36 @@ export class Machine {
   #unreachable(why: string): void {
     this.#unreachableSinceMs ??= performance.now();
     this.#unreachableWhy = why;
+  }
+
+  /** How QEMU ended, by the kernel's word; undefined while it runs, and when the sandbox or libvirt ended it for us. */
+  get qemuEnd(): ProcessEnd | undefined {
+    const end = this.#processes.lastEnd('QEMU');
+    return end === undefined || end.withSandbox || this.#destroyAsked ? undefined : end;
+  }
+
+  /** The same of the sandbox's PID 1. */
+  get initEnd(): ProcessEnd | undefined {
+    return this.#processes.lastEnd('init');
+  }
+
+  /** What ended a VM is told by who publishes that it did; that its daemon was ended, by nobody else. */
+  #processEnded(end: ProcessEnd): void {
+    const message = describeEnd(end);
+    if (!isUnexpected(end)) {
+      this.#logger.debug({ end }, message);
+    } else {
+      this.#logger.warn({ end }, message);
+      if (end.role === 'libvirt daemon' && !end.withSandbox && this.#current !== undefined) {
+        this.#context.events.record({
+          object: this.#current.vmi,
+          type: 'Warning',
+          reason: 'DaemonEnded',
+          message: `the ${message}: it is started again by itself, and the guest runs on`,
+        });
+      }
+    }
+    this.#onChange();
   }
 
   /** Whether the kernel has killed in the sandbox for want of memory, as far as its control group still tells. */
@@ -209,6 +250,8 @@ export class Machine {
   /** From now on the VM is kept as it was planned; later calls only bring newer objects. */
   #watch(vmi: VirtualMachineInstance, pod: Pod, network: NetworkSpec): void {
     this.#current = { vmi, pod };
+    const { initPid, daemonPid } = this.#requireLink();
+    this.#processes.follow({ initPid, daemonPid, domain: domainName(vmi) });
     if (this.#drift !== undefined) {
       return;
     }
@@ -301,6 +344,7 @@ export class Machine {
 
   async destroy(vmi: VirtualMachineInstance): Promise<void> {
     const link = this.#requireLink();
+    this.#destroyAsked = true;
     const domain = await this.#requireDomain(link, vmi);
     try {
       await link.connection.destroyDomain(domain, VIR_DOMAIN_DESTROY_GRACEFUL);
@@ -341,6 +385,7 @@ export class Machine {
   async close(): Promise<void> {
     this.#closed = true;
     this.#unwatch();
+    this.#processes[Symbol.dispose]();
     this.#servers?.close();
     this.#servers = undefined;
     this.console.close();

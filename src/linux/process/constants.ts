@@ -3,6 +3,16 @@ export const SYS_pidfd_send_signal = 424;
 export const SYS_pidfd_open = 434;
 export const SYS_pidfd_getfd = 438;
 
+/** linux/pidfd.h, since Linux 6.13; how a process ended (PIDFD_INFO_EXIT) since 6.15. */
+export const PIDFD_INFO_EXIT = 8n;
+/** Of the structure's first form, which every kernel with the call takes. */
+export const PIDFD_INFO_SIZE_VER0 = 64;
+/** `_IOWR(PIDFS_IOCTL_MAGIC, 11, struct pidfd_info)` with that size. */
+export const PIDFD_GET_INFO = 0xc040_ff0b;
+
+/** linux/sched.h: of the flags in /proc/<pid>/stat, on its way out. */
+export const PF_EXITING = 0x4;
+
 /** Numbers that differ between machines (asm/unistd.h); glibc has wrappers only since 2.41. */
 export const schedulingCallNumbers: Readonly<
   Record<string, { readonly sched_setattr: number; readonly sched_getattr: number }>

@@ -38,6 +38,7 @@ const folders: readonly Folder[] = [
       'offsetof(struct sched_attr, sched_nice)': 16,
       'offsetof(struct sched_attr, sched_priority)': 20,
     },
+    unknown: ['PF_EXITING', 'PIDFD_GET_INFO', 'PIDFD_INFO_EXIT', 'PIDFD_INFO_SIZE_VER0'],
   },
   {
     name: 'mount',

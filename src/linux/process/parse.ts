@@ -29,11 +29,13 @@ export function parseStat(text: string): ProcessStat {
     comm: text.slice(open + 1, close),
     state: field(3),
     parentPid: Number(field(4)),
+    flags: Number(field(9)),
     userTicks: BigInt(field(14)),
     systemTicks: BigInt(field(15)),
     threadCount: Number(field(20)),
     startTicks: BigInt(field(22)),
     processor: fields.length > 39 - 3 ? Number(field(39)) : undefined,
+    waitStatus: fields.length > 52 - 3 ? Number(field(52)) : undefined,
   };
 }
 
@@ -68,6 +70,7 @@ export function parseStatus(text: string): ProcessStatus {
     capabilitiesEffective: bits('CapEff'),
     capabilitiesBounding: bits('CapBnd'),
     capabilitiesAmbient: bits('CapAmb'),
+    signalsPending: bits('SigPnd') | bits('ShdPnd'),
     noNewPrivileges: lines.get('NoNewPrivs') === '1',
     seccompMode: number('Seccomp'),
     seccompFilters: number('Seccomp_filters'),

@@ -5,6 +5,8 @@ export interface ProcessStat {
   /** One letter: R S D Z T t X I. */
   readonly state: string;
   readonly parentPid: number;
+  /** Bits of linux/sched.h: PF_EXITING and others. */
+  readonly flags: number;
   readonly userTicks: bigint;
   readonly systemTicks: bigint;
   readonly threadCount: number;
@@ -12,6 +14,8 @@ export interface ProcessStat {
   readonly startTicks: bigint;
   /** CPU that it ran on last; undefined where the kernel does not say. */
   readonly processor: number | undefined;
+  /** As waitpid(2) gives it, once the process is a zombie; undefined where the kernel does not say. 0 for who may not know. */
+  readonly waitStatus: number | undefined;
 }
 
 /** From /proc/<pid>/status (proc_pid_status(5)): what an operator asks about a sandboxed process. */
@@ -35,6 +39,8 @@ export interface ProcessStatus {
   readonly capabilitiesEffective: bigint;
   readonly capabilitiesBounding: bigint;
   readonly capabilitiesAmbient: bigint;
+  /** Signals that it has not taken yet, its main thread's and the process's own; bit 0 is signal 1. */
+  readonly signalsPending: bigint;
   readonly noNewPrivileges: boolean;
   /** 0 off, 1 strict, 2 filter. */
   readonly seccompMode: number;
