@@ -6,7 +6,8 @@ import { eventType } from '../../src/apimachinery/core.ts';
 import { vmiType } from '../../src/vm/kinds/virtualmachineinstance/resource.ts';
 import { run, sandboxProcesses } from '../support/host.ts';
 import { missingForHostTests, readText, startInstance, type TestInstance } from '../support/instance.ts';
-import { addresses, create, fetchFromGuest, machineManifest, waitForPhase } from '../support/machines.ts';
+import { appearance, signalProcess } from '../support/faults.ts';
+import { addresses, create, fetchFromGuest, find, machineManifest, waitForPhase } from '../support/machines.ts';
 
 const skip = missingForHostTests() ?? false;
 
@@ -92,4 +93,62 @@ test('what others change for a running VM is put back and told', { skip, timeout
     );
     assert.match(inside('ip', 'link', 'show', 'tap0'), /mtu 1300/);
   });
+
+  await t.test('a libvirt daemon that is killed is told by name, and the guest runs on', async () => {
+    const daemon = await appearance(instance, 'daemon');
+    signalProcess(daemon, 'SIGKILL');
+    const message = await told('DaemonEnded', /was ended by SIGKILL/);
+    assert.match(message, new RegExp(`libvirt daemon \\(pid ${daemon}\\)`));
+    assert.match(await fetchFromGuest(v4, '/', 20_000), /Hello/);
+  });
+
+  await t.test('a QEMU that is killed is noticed at once, and told once with what ended it', async () => {
+    // The agent follows it again once it has the daemon again.
+    await pollUntil(async () => (await find(instance, 'drift'))?.status?.phase === 'Running' || undefined, {
+      timeoutMs: 20_000,
+      doing: 'waiting for the daemon',
+    });
+    const noticed = await killQemu(instance, 'drift', qemu);
+    t.diagnostic(`noticed after ${noticed.noticedMs} ms, Failed in the API after ${noticed.failedMs} ms`);
+    // Within 50 ms on a quiet host: the kernel takes the memory of the guest first.
+    assert.ok(noticed.noticedMs < 300, `noticed after ${noticed.noticedMs} ms`);
+    const failed = await find(instance, 'drift');
+    assert.equal(failed?.status?.reason, 'QemuDied');
+    const message = await told('QemuDied', /was ended by SIGKILL/);
+    assert.equal(message, `QEMU (pid ${qemu}) was ended by SIGKILL without the guest shutting down`);
+    const about = await instance.api.client.list(eventType, { namespace: 'default' });
+    assert.equal(about.items.filter((event) => event.message?.includes(`pid ${qemu})`)).length, 1);
+  });
+
+  await t.test('also while the libvirt daemon hangs', async () => {
+    await create(instance, machineManifest('hung'));
+    await waitForPhase(instance, 'hung', 'Running');
+    const [second = 0] = sandboxProcesses(instance, 'qemu-system');
+    signalProcess(await appearance(instance, 'daemon'), 'SIGSTOP');
+    const noticed = await killQemu(instance, 'hung', second);
+    t.diagnostic(`noticed after ${noticed.noticedMs} ms, Failed in the API after ${noticed.failedMs} ms`);
+    assert.ok(noticed.failedMs < 5000, `Failed after ${noticed.failedMs} ms`);
+  });
 });
+
+/** Milliseconds from the kill to the agent's log line about it, and to the VMI's end in the API. */
+async function killQemu(
+  instance: TestInstance,
+  name: string,
+  pid: number,
+): Promise<{ readonly noticedMs: number; readonly failedMs: number }> {
+  const startMs = Date.now();
+  signalProcess(pid, 'SIGKILL');
+  await waitForPhase(instance, name, 'Failed');
+  const failedMs = Date.now() - startMs;
+  const line = await pollUntil(
+    () =>
+      instance
+        .log()
+        .split('\n')
+        .find((entry) => entry.includes(`QEMU (pid ${pid}) was ended by SIGKILL`)),
+    { timeoutMs: 5000, doing: 'the log line of the end' },
+  );
+  const { time } = JSON.parse(line) as { readonly time: string | number };
+  return { noticedMs: new Date(time).getTime() - startMs, failedMs };
+}
