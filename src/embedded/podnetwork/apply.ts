@@ -84,9 +84,10 @@ export function applyPodNetworkOps(host: HostSide, ops: readonly PodNetworkOp[],
         setLink(at(op.side).route, ref(op.side, op.link), { alias: op.alias });
         break;
       case 'set-link': {
-        const { master, macAddress, ...change } = op.change;
+        const { hairpin, master, macAddress, ...change } = op.change;
         setLink(at(op.side).route, ref(op.side, op.link), {
           ...change,
+          ...(hairpin === undefined ? {} : { bridgePort: { hairpin } }),
           ...(macAddress === undefined ? {} : { address: macAddress }),
           ...(master === undefined ? {} : { master: ref('host', master).index }),
         });

@@ -53,6 +53,9 @@ export function reasonOf(op: PodNetworkOp): string {
         ? 'marks the link as made by vmlet: a link without the mark is never touched'
         : 'tells the VM that took the interface over what it was given';
     case 'set-link':
+      if (op.change.hairpin !== undefined) {
+        return 'a pod reaches itself by its own Service only by its port of the bridge';
+      }
       return op.change.master === undefined
         ? 'no packet passes a link that is down, and larger ones than the way out can carry are lost'
         : 'pods reach one another and their gateway through the bridge';
@@ -91,6 +94,9 @@ function describeChange(change: LinkChange): string {
   }
   if (change.master !== undefined) {
     words.push(`port of ${change.master}`);
+  }
+  if (change.hairpin !== undefined) {
+    words.push(change.hairpin ? 'frames may come back' : 'no frame comes back');
   }
   if (change.up !== undefined) {
     words.push(change.up ? 'up' : 'down');

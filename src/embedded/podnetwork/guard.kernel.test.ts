@@ -175,6 +175,25 @@ describe('what a pod may send', { skip: isRoot ? false : 'needs root' }, () => {
     }
   });
 
+  test('what it sends to all does not come back by its own port', () => {
+    const mac = macOf(2);
+    inPod(a, 'nft', 'add table netdev own');
+    inPod(a, 'nft', 'add chain netdev own c { type filter hook ingress device eth0 priority 0; }');
+    inPod(a, 'nft', `add rule netdev own c ether saddr ${mac} counter`);
+    const returned = (): number =>
+      Number(/packets (\d+)/u.exec(inPod(a, 'nft', 'list', 'table', 'netdev', 'own'))?.[1]);
+    const callAll = (): void => {
+      assert.ok(!pings(a, '10.97.0.99'));
+      assert.ok(!pings(a, 'fd99:2::99'));
+    };
+    refused('not to the pod itself', callAll);
+    assert.equal(returned(), 0);
+    onHost('nft', 'flush', 'chain', 'bridge', bridge, 'forward');
+    callAll();
+    assert.ok(returned() > 0, 'without the rule it would');
+    network.repair();
+  });
+
   test('frames of a VLAN', (t) => {
     try {
       inPod(a, 'ip', 'link', 'add', 'link', 'eth0', 'name', 'eth0.7', 'type', 'vlan', 'id', '7');

@@ -11,6 +11,12 @@
  *                 duplicate detection only for own addresses
  *        else --> dropped (VLAN tags among it: the pod network has none)
  *
+ *   frame to the port that it came from (hairpin) --> only to the pod's own MAC
+ *
+ * A pod that is an endpoint of its own Service sends to itself by the bridge: with br_netfilter the translation happens
+ * there, and what would leave by its own port is lost unless the port is a hairpin. All else that a hairpin would send
+ * back, each broadcast and each neighbour solicitation, would be an address that somebody else has already.
+ *
  * A guest behind masquerade never gets here, a guest with bridge binding has the pod's MAC and addresses or a MAC of its
  * own choice. Link-local addresses of such a guest are its own choice too (RFC 7217), so those are free but for the
  * gateway's and other pods'.
@@ -56,6 +62,7 @@ export interface GuardedPort {
   readonly addresses: readonly string[];
 }
 
+const forwardBase: BaseChain = { type: 'filter', hook: 'forward', priority: PRIORITY, policy: 'accept' };
 const base: BaseChain = { type: 'filter', hook: 'prerouting', priority: PRIORITY, policy: 'accept' };
 
 const shapes = {
@@ -65,6 +72,8 @@ const shapes = {
   ipv6: ['ifname', 'ether_addr', 'ipv6_addr'],
   // Of the gateway and of all pods: nobody else's choice.
   linklocal: ['ipv6_addr'],
+  // From a port back to it.
+  returns: ['ifname', 'ifname'],
 } as const satisfies Readonly<Record<string, readonly SetType[]>>;
 type SetName = keyof typeof shapes;
 
@@ -90,6 +99,17 @@ export function guardTable(options: {
         name: 'prerouting',
         base,
         rules: [rule(inSet(['meta iifname'], 'ports'), goTo('port'))],
+      },
+      {
+        name: 'forward',
+        base: forwardBase,
+        rules: [
+          refuse(
+            'not to the pod itself',
+            inSet(['meta iifname', 'meta oifname'], 'returns'),
+            not(inSet(['meta oifname', 'ether daddr'], 'senders')),
+          ),
+        ],
       },
       {
         name: 'port',
@@ -172,10 +192,18 @@ export function guardProbe(): {
 }
 
 function elementsOf(ports: readonly GuardedPort[]): Record<SetName, SetElement[]> {
-  const found: Record<SetName, SetElement[]> = { ports: [], senders: [], ipv4: [], ipv6: [], linklocal: [] };
+  const found: Record<SetName, SetElement[]> = {
+    ports: [],
+    senders: [],
+    ipv4: [],
+    ipv6: [],
+    linklocal: [],
+    returns: [],
+  };
   for (const { hostLink, macAddresses, addresses } of ports) {
     const port = interfaceHex(hostLink);
     found.ports.push({ key: port });
+    found.returns.push({ key: concatHex(port, port) });
     for (const mac of new Set(macAddresses)) {
       const sender = concatHex(port, mac.replaceAll(':', '').toLowerCase());
       found.senders.push({ key: sender });

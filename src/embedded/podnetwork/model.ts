@@ -38,6 +38,8 @@ export interface PodSpec {
   /** CIDR, IPv4 first. */
   readonly addresses: readonly string[];
   readonly gateways: readonly string[];
+  /** Whether frames of the pod may come back to it, by a Service that it is behind itself; the guard keeps all others away. */
+  readonly hairpin: boolean;
   readonly hostSysctls: readonly Sysctl[];
   readonly podSysctls: readonly Sysctl[];
   /** How the alias of a NIC begins that a VM has taken over (TakenNics of pod-side.ts). */
@@ -58,6 +60,8 @@ export interface ObservedLink {
   readonly alias: string | undefined;
   /** Link index of the other end of a veth pair, in the namespace where that is. */
   readonly peer: number | undefined;
+  /** Of a port: the bridge sends frames back to where they came from. */
+  readonly hairpin: boolean;
 }
 
 export interface ObservedHost {
@@ -101,6 +105,8 @@ export interface LinkChange {
   readonly macAddress?: string;
   /** Name of the bridge. */
   readonly master?: string;
+  /** Only of a port. */
+  readonly hairpin?: boolean;
 }
 
 export type PodNetworkOp =

@@ -90,6 +90,7 @@ export function linkOf(link: Link): ObservedLink {
     master: link.master,
     alias: link.alias,
     peer: link.link,
+    hairpin: link.bridgePort?.hairpin === true,
   };
 }
 

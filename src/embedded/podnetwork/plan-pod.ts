@@ -38,6 +38,8 @@ export function planPod(spec: PodSpec, observed: ObservedPod): PodNetworkOp[] {
       ...(isPort ? {} : { master: spec.bridge }),
       ...(hostLink.up ? {} : { up: true }),
     }),
+    // A link that becomes a port has the bridge's defaults, and its settings are changed only after that.
+    ...setHairpin(spec, isPort && hostLink.hairpin),
   );
   return nic.taken ? ops : [...ops, ...planNic(spec, observed, nic.link)];
 }
@@ -66,6 +68,7 @@ function makePair(spec: PodSpec, observed: ObservedPod, nic: PodNic | undefined)
     { kind: 'set-alias', side: 'host', link: spec.hostLink, alias: spec.mark },
     ...planSysctls('host', spec.hostSysctls, new Map()),
     ...setLink('host', spec.hostLink, { up: true }),
+    ...setHairpin(spec, false),
   );
   if (taken !== undefined) {
     return [...ops, { kind: 'set-alias', side: 'pod', link: taken.name, alias: taken.alias }];
@@ -126,6 +129,10 @@ function planSysctls(
 
 function setLink(side: 'host' | 'pod', link: string, change: LinkChange): PodNetworkOp[] {
   return Object.keys(change).length === 0 ? [] : [{ kind: 'set-link', side, link, change }];
+}
+
+function setHairpin(spec: PodSpec, observed: boolean): PodNetworkOp[] {
+  return observed === spec.hairpin ? [] : setLink('host', spec.hostLink, { hairpin: spec.hairpin });
 }
 
 /** A link that leads into the pod is ours whatever somebody wrote on it. */

@@ -29,6 +29,7 @@ const bare: ObservedLink = {
   master: undefined,
   alias: undefined,
   peer: undefined,
+  hairpin: false,
 };
 
 function applyToHost(observed: ObservedHost, op: PodNetworkOp): ObservedHost {
@@ -97,6 +98,7 @@ const anyHost: fc.Arbitrary<ObservedHost> = fc.record({
       master: fc.constant(undefined),
       alias: fc.constantFrom(undefined, host.mark, 'somebody'),
       peer: fc.constant(undefined),
+      hairpin: fc.constant(false),
     }),
     { nil: undefined },
   ),
@@ -137,7 +139,7 @@ test('pods that come and go are elements; the rules stay as they are', () => {
   );
   const back = finish(more, wantedHost);
   assert.deepEqual(planHost(host, back).map(describeOp), [
-    'change nftables table bridge vmlet0: 0 elements more, 6 less',
+    'change nftables table bridge vmlet0: 0 elements more, 7 less',
   ]);
   const unguarded = hostSpec({ ...settings, guards: false }, [port]);
   assert.deepEqual(planHost(unguarded, { ...wantedHost, guard: undefined }), []);
@@ -176,7 +178,17 @@ function wholePod(spec: PodSpec): ObservedPod {
     peer: 7,
   };
   return {
-    hostLink: { ...bare, index: 7, name: spec.hostLink, alias: spec.mark, mtu: spec.mtu, up: true, master: 9, peer: 2 },
+    hostLink: {
+      ...bare,
+      index: 7,
+      name: spec.hostLink,
+      alias: spec.mark,
+      mtu: spec.mtu,
+      up: true,
+      master: 9,
+      peer: 2,
+      hairpin: true,
+    },
     bridgeIndex: 9,
     hostSysctls: values(spec.hostSysctls),
     inside: {
@@ -202,10 +214,14 @@ test('a pod: nothing to do when whole; each part that is lost is one step', () =
   const cases: readonly (readonly [ObservedPod, readonly string[]])[] = [
     [
       { ...whole, hostLink: { ...hostLink, up: false, master: undefined } },
-      [`set link ${pod.hostLink}: port of vmlet0, up`],
+      [`set link ${pod.hostLink}: port of vmlet0, up`, `set link ${pod.hostLink}: frames may come back`],
     ],
     [{ ...whole, hostLink: { ...hostLink, alias: 'somebody' } }, [`note on link ${pod.hostLink}: vmlet pod p`]],
-    [{ ...whole, bridgeIndex: 10 }, [`set link ${pod.hostLink}: port of vmlet0`]],
+    [
+      { ...whole, bridgeIndex: 10 },
+      [`set link ${pod.hostLink}: port of vmlet0`, `set link ${pod.hostLink}: frames may come back`],
+    ],
+    [{ ...whole, hostLink: { ...hostLink, hairpin: false } }, [`set link ${pod.hostLink}: frames may come back`]],
     [{ ...whole, inside: { ...inside, pinned: false } }, ['pin the network namespace of pod p again']],
     [
       { ...whole, inside: { ...inside, gateways: new Map([['eth0', ['10.0.0.1']]]) } },

@@ -49,6 +49,7 @@ export function podSpec(
     macAddress,
     addresses,
     gateways,
+    hairpin: settings.guards,
     // A bridge port needs no address of its own.
     hostSysctls: withIpv6 ? [{ key: `net/ipv6/conf/${hostLink}/disable_ipv6`, value: '1' }] : [],
     podSysctls: withIpv6
