@@ -2,6 +2,7 @@ import type { Logger } from '../base/logger.ts';
 import type { KubeClient } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { FileWatcher } from '../linux/fanotify/watch-files.ts';
+import type { DeviceWatcher } from '../linux/netlink/device-watcher.ts';
 import type { Reactor } from '../linux/reactor/reactor.ts';
 import type { SeccompProfile } from '../linux/seccomp/types.ts';
 import type { VirtualMachineInstance } from '../vm/kinds/virtualmachineinstance/types.ts';
@@ -18,6 +19,8 @@ export interface AgentContext {
   readonly reactor: Reactor;
   /** Tells who writes to files that hold kernel state. */
   readonly files: FileWatcher;
+  /** Tells which devices come and go. */
+  readonly devices: DeviceWatcher;
   /** How often every running VM is compared with its plan without any sign of a change. */
   readonly driftResyncMs: number;
   readonly logger: Logger;

@@ -2,15 +2,18 @@
 import type { Pod } from '../../apimachinery/core.ts';
 import { errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { EventInput } from '../../client/events.ts';
 import { startDriftLoop, type DriftTarget } from '../../client/drift/loop.ts';
 import { describeFinding } from '../../client/drift/report.ts';
 import { readLayout } from '../../linux/cgroup/layout.ts';
 import { driftPolicyOf } from '../../vm/kinds/virtualmachineinstance/drift-policy.ts';
 import type { VirtualMachineInstance } from '../../vm/kinds/virtualmachineinstance/types.ts';
+import { sandboxLimits } from '../../vm/machine/sandbox-limits.ts';
 import type { AgentContext } from '../context.ts';
 import type { FacetName } from '../facets/machine-spec.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { SandboxLink } from '../machine/sandbox-link.ts';
+import { describeLoss, watchGrantedDevices } from './devices.ts';
 import { watchSandbox } from './sources.ts';
 
 /** What of a running VM is kept as it is. Its files are QEMU's while it runs; of its domain differences are only told. */
@@ -40,17 +43,19 @@ export interface DriftRecord {
 export function watchMachineDrift(options: MachineDriftOptions): Disposable {
   const { context, current, link, logger, network } = options;
   using started = new DisposableStack();
+  const tell = (event: Omit<EventInput, 'object'>): void => {
+    context.events.record({ object: current().vmi, ...event });
+    options.onRecord?.({ at: new Date().toISOString(), reason: event.reason, message: event.message });
+  };
   const loop = startDriftLoop({
     target: onlyTellOfDomain(options.target),
     facets: watchedFacets,
     resyncMs: context.driftResyncMs,
     policy: () => driftPolicyOf(current().vmi),
     onFinding(finding) {
-      const { vmi } = current();
       const event = describeFinding(finding);
       logger.warn({ reason: event.reason, facet: finding.plan.facet }, event.message);
-      context.events.record({ object: vmi, ...event });
-      options.onRecord?.({ at: new Date().toISOString(), reason: event.reason, message: event.message });
+      tell(event);
     },
     onError: (error) => logger.debug({ error: errorMessage(error) }, 'could not look for drift'),
   });
@@ -64,6 +69,20 @@ export function watchMachineDrift(options: MachineDriftOptions): Disposable {
       initPid: link.initPid,
       sysctls: network.sysctls.map(({ key }) => key),
       notice: (facets, culprit) => loop.notice(facets, culprit),
+    }),
+  );
+  started.use(
+    watchGrantedDevices({
+      devices: context.devices,
+      granted: sandboxLimits(current().pod).devices,
+      notice: () => loop.notice(watchedFacets),
+      onLoss(loss) {
+        if (driftPolicyOf(current().vmi) !== 'ignore') {
+          const event = describeLoss(loss);
+          logger.warn({ reason: event.reason }, event.message);
+          tell(event);
+        }
+      },
     }),
   );
   // Changes from before the watch began: while no agent ran, or none was linked.

@@ -31,6 +31,8 @@ import type { MetricSource } from '../../embedded/apiserver/metrics/exposition.t
 import { createApiServer } from '../../embedded/apiserver/server.ts';
 import { bootstrapPolicyOf } from '../../embedded/authorization/bootstrap-roles.ts';
 import { startGarbageCollector } from '../../embedded/garbage/garbage-collector.ts';
+import { countDevices, type DeviceCounts } from '../../embedded/node/devices.ts';
+import type { HostFacts } from '../../embedded/node/node-object.ts';
 import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
@@ -50,6 +52,7 @@ import { readSigningKey } from '../../embedded/tokens/signing-key.ts';
 import { readTokenFile } from '../../embedded/tokens/token-file.ts';
 import { openImageStore } from '../../embedded/volumes/image-store.ts';
 import { createFileWatcher } from '../../linux/fanotify/watch-files.ts';
+import { createDeviceWatcher } from '../../linux/netlink/device-watcher.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
 import { accessRoles } from '../../vm/access/cluster-roles.ts';
 import { createKindAdmission, isOwnIdentity } from '../../vm/kinds/admission.ts';
@@ -62,6 +65,7 @@ import type { LauncherSettings } from '../../vm/launcher/launcher-pod.ts';
 import { podExplainer } from './pod-explainer.ts';
 import { createLateNode } from './late-node.ts';
 import { createNodeAudit } from './node-audit.ts';
+import { deviceFacts, keepNodeDevices } from './node-devices.ts';
 import { guardCondition, machinesOfPods, reportPodNetworkDrift, takenNics } from './pod-network-parts.ts';
 import type { StandaloneSettings } from './settings.ts';
 import { vmMetrics } from './vm-metrics.ts';
@@ -92,7 +96,6 @@ export interface Standalone {
   close(): Promise<void>;
 }
 
-const devicesPerKind = 1000;
 /** misc device 232 (include/linux/miscdevice.h, KVM_MINOR). */
 const kvmDevice = { path: '/dev/kvm', type: 'c', major: 10, minor: 232 } as const;
 const goArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
@@ -164,25 +167,41 @@ export async function startStandalone(options: {
   const { client } = server;
   await ensureCustomResourceDefinitions(client, buildCrds());
 
-  const host = readHostFacts({
-    vmletVersion: version(),
-    devices: {
-      'devices.kubevirt.io/tun': devicesPerKind,
-      ...(acceleration.kvm ? { 'devices.kubevirt.io/kvm': devicesPerKind } : {}),
-      ...(existsSync('/dev/vhost-net') ? { 'devices.kubevirt.io/vhost-net': devicesPerKind } : {}),
-    },
-    labels: { 'kubevirt.io/schedulable': 'true', 'vmlet.io/kvm': acceleration.kvm ? 'usable' : 'unusable' },
-    conditions: [acceleration.condition, guardCondition()],
-  });
-  const nodeName = host.hostname;
-  await registerNode(client, host);
-
   const reactor = createReactor();
   undo.defer(() => reactor.close());
   const files = createFileWatcher({ reactor });
   undo.defer(() => files.close());
+  const devices = createDeviceWatcher({ reactor });
+  undo.defer(() => devices.close());
+
+  const guard = guardCondition();
+  const hostWith = (counts: DeviceCounts): HostFacts => {
+    const { labels, kvm } = deviceFacts(acceleration, counts);
+    return readHostFacts({
+      vmletVersion: version(),
+      devices: counts,
+      labels: { 'kubevirt.io/schedulable': 'true', ...labels },
+      conditions: [kvm, guard],
+    });
+  };
+  const deviceCounts = countDevices(acceleration);
+  const host = hostWith(deviceCounts);
+  const nodeName = host.hostname;
+  await registerNode(client, host);
+
   const events = createEventRecorder(client, { component: 'vmlet', host: nodeName, logger });
   undo.defer(() => events.flush());
+  undo.use(
+    keepNodeDevices({
+      client,
+      devices,
+      acceleration,
+      events,
+      first: deviceCounts,
+      host: hostWith,
+      logger: logger.child({ name: 'node' }),
+    }),
+  );
   const vmis = startInformer(client, vmiType, { signal, logger });
   metrics.push(() => vmMetrics(vmis.list()));
   undo.defer(() => stopping.abort());
@@ -275,7 +294,9 @@ export async function startStandalone(options: {
     image: podRuntimeDefaults.launcherImage,
     kvm: acceleration.kvm,
     // An emulated guest cannot use it.
-    vhostNet: acceleration.kvm && existsSync('/dev/vhost-net'),
+    get vhostNet() {
+      return acceleration.kvm && existsSync('/dev/vhost-net');
+    },
     cpuAllocationRatio: 10,
     nodeSelector: { 'kubevirt.io/schedulable': 'true' },
   };
@@ -302,6 +323,7 @@ export async function startStandalone(options: {
     events,
     reactor,
     files,
+    devices,
     driftResyncMs: settings.driftResyncMs,
     logger: agentLogger,
     signal,
