@@ -1,11 +1,13 @@
 /**
  * How long a command takes from exec to exit: what a person waits for. Beside it a Node.js that does nothing, alternating
- * in one run, as the part that is not ours. Prints one JSON object; times are medians and 90th percentiles in milliseconds.
+ * in one run, as the part that is not ours. Times are medians and 90th percentiles in milliseconds.
  *
- *   node bench/cli-start.ts [rounds]
+ *   node bench/cli-start.ts [rounds]      writes bench/results/cli-start.json
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { keepResult } from './result.ts';
+import { quantile } from './statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 15);
 const vmlet = fileURLToPath(new URL('../bin/vmlet', import.meta.url));
@@ -38,15 +40,14 @@ for (let round = -1; round < rounds; round++) {
   }
 }
 
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 10) / 10;
-}
-
+const tenths = (value: number): number => Math.round(value * 10) / 10;
 const results = Object.fromEntries(
-  [...times].map(([name, values]) => [name, { medianMs: quantile(values, 0.5), p90Ms: quantile(values, 0.9) }]),
+  [...times].map(([name, values]) => [
+    name,
+    { medianMs: tenths(quantile(values, 0.5)), p90Ms: tenths(quantile(values, 0.9)) },
+  ]),
 );
 const withinBudget = ['vmlet --help', 'vmlet version --client'].every(
   (name) => (results[name]?.medianMs ?? Infinity) <= budgetMs,
 );
-process.stdout.write(`${JSON.stringify({ rounds, budgetMs, withinBudget, results }, undefined, 2)}\n`);
+keepResult('cli-start', { rounds, budgetMs, withinBudget, results });

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Runs a benchmark by its folder and keeps its result: bench/run.sh start [rounds], bench/run.sh api [seconds per step],
-# bench/run.sh nftables [rounds], bench/run.sh device-program [rounds], bench/run.sh operator [rounds]
+# Runs a benchmark and keeps its result in bench/results/NAME.json.
+# usage: bench/run.sh NAME [arguments]      names and arguments: bench/README.md
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 . scripts/node.sh
 name=${1:-start}
 shift || true
-script="bench/$name/$name.ts"
-if [ "$name" = api ]; then
-  script=bench/api/creates.ts
-elif [ -f "bench/linux/$name.ts" ]; then
-  script="bench/linux/$name.ts"
-fi
-exec node "$script" "$@"
+for script in "bench/$name.ts" "bench/$name/$name.ts" "bench/linux/$name.ts"; do
+  if [ -f "$script" ]; then
+    exec node "$script" "$@"
+  fi
+done
+echo "bench: no benchmark is called $name; bench/README.md names them" >&2
+exit 2

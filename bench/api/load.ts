@@ -1,5 +1,5 @@
 /**
- * The load of `creates.ts`, in a process of its own. Prints one JSON line.
+ * The load of `api.ts`, in a process of its own. Prints one JSON line.
  *
  *   node bench/api/load.ts DIRECTORY PORT creates CLIENTS SECONDS
  *   node bench/api/load.ts DIRECTORY PORT fill COUNT

@@ -1,5 +1,5 @@
 /**
- * The embedded API server alone, with the VM kinds and their admission, as a process of its own for `creates.ts`.
+ * The embedded API server alone, with the VM kinds and their admission, as a process of its own for `api.ts`.
  *
  *   node bench/api/server.ts DIRECTORY      one JSON line when it listens: {"port":N}; SIGTERM ends it
  */

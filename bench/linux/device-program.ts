@@ -1,12 +1,11 @@
 /**
  * Device rules of a cgroup as an eBPF program: to replace an attached one (assemble, load with verification, exchange), and
- * to read it back and decode it. Needs root and a cgroup v2 hierarchy. Prints one JSON object and keeps it
- * in bench/results/device-program.json; times are medians in microseconds.
+ * to read it back and decode it. Needs root and a cgroup v2 hierarchy. Times are medians in
+ * microseconds.
  *
- *   node bench/linux/device-program.ts [rounds]
+ *   node bench/linux/device-program.ts [rounds]      writes bench/results/device-program.json
  */
 import fs from 'node:fs';
-import path from 'node:path';
 import { assembleDeviceProgram } from '../../src/linux/cgroup/devices/assemble.ts';
 import { decodeDeviceProgram } from '../../src/linux/cgroup/devices/decode.ts';
 import {
@@ -18,6 +17,7 @@ import {
 import { readLayout } from '../../src/linux/cgroup/layout.ts';
 import type { CgroupDeviceRule } from '../../src/linux/cgroup/types.ts';
 import { parseDeviceRules } from '../../src/linux/cgroup/values.ts';
+import { keepResult } from '../result.ts';
 import { median } from '../statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 200);
@@ -70,10 +70,7 @@ if (top === undefined) {
 const directory = `${top}/vmlet-bench-${process.pid}`;
 fs.mkdirSync(directory);
 try {
-  const result = { benchmark: 'linux/device-program', rounds, unit: 'us', median: measure(directory) };
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  fs.writeFileSync(path.join(import.meta.dirname, '../results/device-program.json'), text);
-  process.stdout.write(text);
+  keepResult('device-program', { rounds, unit: 'us', median: measure(directory) });
 } finally {
   fs.rmdirSync(directory);
 }

@@ -1,8 +1,8 @@
 /**
  * Network set-up by netlink against the same by `ip` and `nft` processes, alternating in one run, in throw-away
- * namespaces. Needs root. Prints one JSON object; times are medians in microseconds.
+ * namespaces. Needs root. Times are medians in microseconds.
  *
- *   node bench/linux/netlink.ts [rounds]
+ *   node bench/linux/netlink.ts [rounds]      writes bench/results/netlink.json
  */
 import { execFileSync } from 'node:child_process';
 import { openSync } from 'node:fs';
@@ -21,6 +21,8 @@ import { addAddressRequest } from '../../src/linux/rtnetlink/addresses/codec.ts'
 import { RTNLGRP_IPV4_IFADDR } from '../../src/linux/rtnetlink/constants.ts';
 import { changeLinkRequest } from '../../src/linux/rtnetlink/links/encode.ts';
 import { createBridge, createVeth, deleteLink, getLink } from '../../src/linux/rtnetlink/links/links.ts';
+import { keepResult } from '../result.ts';
+import { median } from '../statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 20);
 const name = `nlbench-${process.pid}`;
@@ -67,10 +69,6 @@ function table(): Table {
       },
     ],
   };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 function timeUs(body: () => void): number {
@@ -174,7 +172,7 @@ execFileSync('ip', ['netns', 'add', name], { timeout: 10_000 });
 try {
   const change = await measureNotification();
   const figures = { 'change to callback': change, ...measure() };
-  console.log(JSON.stringify({ benchmark: 'linux/netlink', rounds, unit: 'us', median: figures }, null, 2));
+  keepResult('netlink', { rounds, unit: 'us', median: figures });
 } finally {
   execFileSync('ip', ['netns', 'del', name], { timeout: 10_000 });
 }

@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inNetworkNamespace, openNamespace } from '../../src/linux/namespace/namespace.ts';
 import { NETLINK_NETFILTER } from '../../src/linux/netlink/constants.ts';
@@ -22,6 +22,7 @@ import { dumpTable } from '../../src/linux/nftables/dump.ts';
 import { formatTable } from '../../src/linux/nftables/format.ts';
 import { createTableRequests } from '../../src/linux/nftables/requests.ts';
 import type { Table } from '../../src/linux/nftables/types.ts';
+import { keepResult } from '../result.ts';
 import { median } from '../statistics.ts';
 
 const ELEMENTS = 10_000;
@@ -131,11 +132,8 @@ console.log(
   `${ELEMENTS} elements and ${RULES} rules in one transaction: ${ms(times.ours)} ms, nft -f ${ms(times.nft)} ms ` +
     `(ratio ${ratio}, median of ${rounds})`,
 );
-const result = {
-  benchmark: 'linux/nftables',
+keepResult('nftables', {
   rounds,
-  machine: { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() },
-  loadAverage: loadavg()[0],
   elements: ELEMENTS,
   rules: RULES,
   unit: 'ms',
@@ -143,7 +141,4 @@ const result = {
   fastest: { 'one transaction': tenths(Math.min(...times.ours)), 'nft -f': tenths(Math.min(...times.nft)) },
   first: { 'one transaction': tenths(times.ours[0] ?? 0) },
   ratio,
-};
-const text = `${JSON.stringify(result, null, 2)}\n`;
-writeFileSync(join(import.meta.dirname, '../results/nftables.json'), text);
-process.stdout.write(text);
+});

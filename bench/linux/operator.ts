@@ -1,16 +1,14 @@
 /**
  * What an operator waits for: `vmlet doctor` as a command, and the node's answers to inspect, inspect --deep, inspect net,
  * explain and trace, asked over HTTPS on the same host, so that the time is the server's but for a millisecond. One
- * emulated VM runs meanwhile. Needs root. Prints one JSON object and keeps it in bench/results/operator.json.
+ * emulated VM runs meanwhile. Needs root.
  *
- *   node bench/linux/operator.ts [rounds]
+ *   node bench/linux/operator.ts [rounds]      writes bench/results/operator.json
  */
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { executable, startInstance } from '../../test/support/instance.ts';
 import { addresses, create, fetchFromGuest, machineManifest, waitForPhase } from '../../test/support/machines.ts';
+import { keepResult } from '../result.ts';
 import { median, quantile } from '../statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 30);
@@ -28,10 +26,7 @@ try {
   await create(instance, machineManifest('bench'));
   const vmi = await waitForPhase(instance, 'bench', 'Running');
   await fetchFromGuest(addresses(vmi)[0] ?? '');
-  const result = await measure();
-  const text = `${JSON.stringify(result, undefined, 2)}\n`;
-  fs.writeFileSync(path.join(import.meta.dirname, '../results/operator.json'), text);
-  process.stdout.write(text);
+  keepResult('operator', await measure());
 } finally {
   for (const cleanup of cleanups.toReversed()) {
     await cleanup();
@@ -74,10 +69,6 @@ async function measure(): Promise<object> {
   }
   const medians = Object.fromEntries(Object.entries(timesMs).map(([what, times]) => [what, round1(median(times))]));
   return {
-    benchmark: 'linux/operator',
-    date: new Date().toISOString().slice(0, 10),
-    host: { cpus: os.cpus().length, kernel: os.release() },
-    loadAverage: round1(os.loadavg()[0] ?? NaN),
     rounds,
     unit: 'ms',
     median: medians,

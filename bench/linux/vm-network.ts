@@ -1,14 +1,15 @@
 /**
  * The network of one VM in its sandbox (bridge, TAP, addresses, settings, NAT for both families) against the same by
- * `ip`, `sysctl` and `nft` processes, alternating in one run, each round in a new namespace. Needs root. Prints one JSON
- * object; times are medians in microseconds.
+ * `ip`, `sysctl` and `nft` processes, alternating in one run, each round in a new namespace. Needs root. Times are
+ * medians in microseconds.
  *
- *   node bench/linux/vm-network.ts [rounds]
+ *   node bench/linux/vm-network.ts [rounds]      writes bench/results/vm-network.json
  */
 import { execFileSync } from 'node:child_process';
 import { ensureVmNetwork } from '../../src/agent/facets/network/vm-network.ts';
 import { openNamespace } from '../../src/linux/namespace/namespace.ts';
 import type { VirtualMachineInstance } from '../../src/vm/kinds/virtualmachineinstance/types.ts';
+import { keepResult } from '../result.ts';
 import { median } from '../statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 30);
@@ -103,20 +104,15 @@ for (let round = 0; round < rounds; round++) {
   );
 }
 const us = (values: readonly number[]): number => Math.round(median(values));
-console.log(
-  JSON.stringify(
-    {
-      benchmark: 'linux/vm-network',
-      rounds,
-      unit: 'us',
-      median: {
-        'network of one VM': us(times.ensure),
-        'nothing to do': us(times.again),
-        'ip, sysctl and nft': us(times.tools),
-      },
-      first: { 'network of one VM': Math.round(times.ensure[0] ?? 0) },
-    },
-    null,
-    2,
-  ),
-);
+const ratio = Math.round((median(times.ensure) / median(times.tools)) * 1000) / 1000;
+keepResult('vm-network', {
+  rounds,
+  unit: 'us',
+  median: {
+    'network of one VM': us(times.ensure),
+    'nothing to do': us(times.again),
+    'ip, sysctl and nft': us(times.tools),
+  },
+  ratio,
+  first: { 'network of one VM': Math.round(times.ensure[0] ?? 0) },
+});

@@ -5,8 +5,8 @@
  *   node bench/start/start.ts [rounds]      writes bench/results/start.json
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { chownSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../../src/base/deadline.ts';
@@ -16,8 +16,9 @@ import { readMemory, readStatus } from '../../src/linux/process/process.ts';
 import { startSessionDaemon } from '../../src/libvirt/testing/session-daemon.ts';
 import { vmiType } from '../../src/vm/kinds/virtualmachineinstance/resource.ts';
 import { sandboxProcesses } from '../../test/support/host.ts';
-import { demoGuest, repository, startInstance } from '../../test/support/instance.ts';
+import { demoGuest, startInstance } from '../../test/support/instance.ts';
 import { create, machineManifest, remove, waitForPhase, waitGone } from '../../test/support/machines.ts';
+import { keepResult } from '../result.ts';
 import { median, quantile } from '../statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 15);
@@ -70,12 +71,9 @@ async function measure(): Promise<void> {
     virshMs.push(reference.sameDomain());
     plainVirshMs.push(reference.plainDomain());
   }
-  const result = {
+  keepResult('start', {
     what: 'create to Running of one VMI (warm) against `virsh create` of the same domain on a warm daemon, alternating',
-    date: new Date().toISOString().slice(0, 10),
-    host: { cpus: cpus().length, model: cpus()[0]?.model ?? '', kernel: release(), acceleration: 'tcg' },
-    /** Processes that wanted a CPU, this benchmark's own included: far above 1 the figures say little. */
-    loadAverage: round2(loadavg()[0] ?? NaN),
+    acceleration: 'tcg',
     rounds,
     vmletMs: summary(vmletMs),
     virshCreateMs: summary(virshMs),
@@ -90,10 +88,7 @@ async function measure(): Promise<void> {
     ),
     memoryBesideQemuKiB: await memoryBesideQemu(),
     idleControlPlaneRssKiB: idleKiB,
-  };
-  mkdirSync(join(repository, 'bench/results'), { recursive: true });
-  writeFileSync(join(repository, 'bench/results/start.json'), `${JSON.stringify(result, undefined, 2)}\n`);
-  process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+  });
 }
 
 function follow(signal: AbortSignal): Promise<unknown> {

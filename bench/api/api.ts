@@ -2,17 +2,18 @@
  * The embedded API server against its budgets: durable creates per second, list, watch fan-out, memory, start. Over TLS, the
  * load generator in a process of its own on the same machine.
  *
- *   node bench/api/creates.ts [seconds per step]      writes bench/results/api.json
+ *   node bench/api/api.ts [seconds per step]      writes bench/results/api.json
  */
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { withDeadline } from '../../src/base/deadline.ts';
+import { keepResult } from '../result.ts';
 import { median } from '../statistics.ts';
 import { vmiText } from './virtual-machine.ts';
 
@@ -108,7 +109,6 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-const busy = round(loadavg()[0] ?? NaN);
 const start = await measureStart();
 const creates: Record<string, number>[] = [];
 for (const clients of [1, 16, 128]) {
@@ -127,19 +127,12 @@ const watches = await withServer(async (server) => [
   await server.load('watch', 1000, 100, seconds, 1),
   await server.load('watch', 1000, 100, seconds, 10),
 ]);
-const result = {
+keepResult('api', {
   what: 'the embedded API server with the VM kinds over TLS; load generator on the same machine',
-  date: new Date().toISOString().slice(0, 10),
-  host: { cpus: cpus().length, model: cpus()[0]?.model ?? '', kernel: release() },
-  /** Processes that wanted a CPU when this began: far above 1 the figures say little. */
-  loadAverage: busy,
   objectBytes: vmiText('vm-1').length,
   start,
   creates,
   list: { objects, ...held.list },
   watches,
   memory: { ...held.memory, afterListsMiB: held.after },
-};
-mkdirSync(join(here, '../results'), { recursive: true });
-writeFileSync(join(here, '../results/api.json'), `${JSON.stringify(result, undefined, 2)}\n`);
-process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+});
