@@ -41,14 +41,16 @@ export function keepNodeDevices(options: {
   readonly events: EventRecorder;
   readonly logger: Logger;
   readonly first: DeviceCounts;
+  /** Where device files are; /dev by default. */
+  readonly directory?: string;
   /** The Node with these devices. */
   readonly host: (counts: DeviceCounts) => HostFacts;
 }): Disposable {
-  const { client, devices, acceleration, events, logger, first, host } = options;
+  const { client, devices, acceleration, events, logger, first, directory, host } = options;
   return watchDeviceCounts({
     devices,
     first,
-    count: () => countDevices(acceleration),
+    count: () => countDevices({ kvm: acceleration.kvm, ...(directory === undefined ? {} : { directory }) }),
     async onChange(now, before) {
       const facts = host(now);
       await registerNode(client, facts);
