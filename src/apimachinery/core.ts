@@ -6,7 +6,7 @@ import type { Condition, KubeObject, ResourceType } from './object.ts';
 
 export interface Namespace extends KubeObject {
   spec?: { finalizers?: string[] };
-  status?: { phase?: 'Active' | 'Terminating' };
+  status?: { phase?: 'Active' | 'Terminating'; conditions?: readonly Condition[] };
 }
 
 export interface Taint {

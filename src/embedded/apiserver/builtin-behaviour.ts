@@ -4,6 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { ApiContext, SubresourceAction } from './context.ts';
 import { startDisruptionController } from './disruption/controller.ts';
 import { evictPod } from './disruption/eviction.ts';
+import { createFinalizerWarnings } from './finalizers.ts';
 import { createPriorityAdmission, ensureSystemPriorities } from './priority.ts';
 import { createQuotaAdmission } from './quota/admission.ts';
 import { startQuotaController } from './quota/controller.ts';
@@ -38,7 +39,7 @@ export function createBuiltinBehaviour(
       createDefaultClassAdmission(store),
       createServiceAllocator(store, ranges),
     ],
-    last: [createQuotaAdmission(tools)],
+    last: [createFinalizerWarnings(tools.registry), createQuotaAdmission(tools)],
     actions: { 'pods/eviction': evictPod },
     async start(context, client) {
       await ensureSystemPriorities(client);

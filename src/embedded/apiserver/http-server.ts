@@ -23,12 +23,13 @@ import {
   apiResourceList,
   apiVersions,
   collectGroups,
+  rootPaths,
 } from './handlers/discovery.ts';
 import type { OpenApiHandler } from './handlers/openapi.ts';
 import { handleResource } from './handlers/resources.ts';
 import { asksWatch } from './handlers/watch-request.ts';
 import { createWatchSockets } from './handlers/watch-websocket.ts';
-import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
+import { asStatusError, sendBytes, sendDocument, sendError, sendJson } from './handlers/respond.ts';
 import { impersonate } from './impersonation.ts';
 import { limits } from './limits.ts';
 import { isPodStream, type PodStreams } from './pod-streams/pod-streams.ts';
@@ -245,6 +246,11 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
         sendBytes(response, 200, document.contentType, document.bytes);
         return;
       }
+      if (path.path === '/' && request.method === 'GET') {
+        const groups = collectGroups(context.registry, options.delegated);
+        sendJson(response, 200, rootPaths(groups, [...options.documents.keys()]));
+        return;
+      }
       if (!pathname.startsWith('/openapi/')) {
         throw unknownPath();
       }
@@ -268,12 +274,8 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
       case 'apis': {
         if (form !== undefined) {
           const shown = groups.filter(({ group }) => (group === '') === (path.type === 'api'));
-          sendBytes(
-            response,
-            200,
-            aggregatedContentType(form),
-            Buffer.from(JSON.stringify(aggregatedDiscovery(shown, form))),
-          );
+          const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(shown, form)));
+          sendDocument(response, { type: aggregatedContentType(form), bytes });
         } else {
           const address = request.headers.host ?? '';
           sendJson(response, 200, path.type === 'api' ? apiVersions(groups, address) : apiGroupList(groups));

@@ -3,11 +3,23 @@
  * Source: openapiv2/OpenAPIv2.proto of google/gnostic; field numbers verbatim. Members that the tables do not name are left out.
  */
 import type { OpenApiV2 } from './openapi-v2.ts';
-import { createProtobufWriter, type ProtobufWriter } from './protobuf-writer.ts';
-
-type Json = unknown;
-type Write = (writer: ProtobufWriter, field: number, value: Json) => void;
-type Table = Readonly<Record<string, readonly [field: number, write: Write]>>;
+import { createProtobufWriter } from './protobuf-writer.ts';
+import {
+  any,
+  anys,
+  bool,
+  double,
+  int64,
+  type Json,
+  message,
+  pairs,
+  type Table,
+  text,
+  texts,
+  wrapped,
+  type Write,
+  writeMembers,
+} from './gnostic-tables.ts';
 
 export function encodeOpenApiV2(document: OpenApiV2): Uint8Array {
   const writer = createProtobufWriter();
@@ -15,79 +27,6 @@ export function encodeOpenApiV2(document: OpenApiV2): Uint8Array {
   return writer.finish();
 }
 
-function writeMembers(writer: ProtobufWriter, table: Table, value: Json, extensionField?: number): void {
-  for (const [name, member] of Object.entries(value as Record<string, Json>)) {
-    if (member === undefined) {
-      continue;
-    }
-    const entry = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (entry !== undefined) {
-      entry[1](writer, entry[0], member);
-    } else if (extensionField !== undefined && name.startsWith('x-')) {
-      writer.message(extensionField, () => {
-        writer.text(1, name);
-        any(writer, 2, member);
-      });
-    }
-  }
-}
-
-const text: Write = (writer, field, value) => {
-  writer.text(field, String(value));
-};
-const texts: Write = (writer, field, value) => {
-  for (const item of value as string[]) {
-    writer.text(field, item);
-  }
-};
-const bool: Write = (writer, field, value) => {
-  if (value === true) {
-    writer.bool(field, true);
-  }
-};
-const int64: Write = (writer, field, value) => {
-  writer.int64(field, value as number);
-};
-const double: Write = (writer, field, value) => {
-  writer.double(field, value as number);
-};
-/** openapi.v2.Any: the value as YAML text; JSON is YAML. */
-const any: Write = (writer, field, value) => {
-  writer.message(field, () => {
-    writer.text(2, `${JSON.stringify(value)}\n`);
-  });
-};
-const anys: Write = (writer, field, value) => {
-  for (const item of value as Json[]) {
-    any(writer, field, item);
-  }
-};
-const message =
-  (table: Table, extensionField?: number): Write =>
-  (writer, field, value) => {
-    writer.message(field, () => {
-      writeMembers(writer, table, value, extensionField);
-    });
-  };
-/** A map as repeated (name = 1, value = 2) pairs. */
-const pairs =
-  (value: Write): Write =>
-  (writer, field, map) => {
-    for (const [name, member] of Object.entries(map as Record<string, Json>)) {
-      writer.message(field, () => {
-        writer.text(1, name);
-        value(writer, 2, member);
-      });
-    }
-  };
-/** A message whose only content is field 1. */
-const wrapped =
-  (inner: Write): Write =>
-  (writer, field, value) => {
-    writer.message(field, () => {
-      inner(writer, 1, value);
-    });
-  };
 const schema: Write = (writer, field, value) => {
   message(schemaTable, 31)(writer, field, value);
 };

@@ -9,6 +9,7 @@ import { startTestServer, type TestServer } from '../apiserver/test-server.ts';
 import { findBuiltinSchema } from '../schema/builtin/builtin-schemas.ts';
 import { compileStructuralSchema } from '../schema/structural-schema.ts';
 import { encodeOpenApiV2 } from './gnostic.ts';
+import { encodeOpenApiV3 } from './gnostic-v3.ts';
 import { buildOpenApiV2, type OpenApiV2 } from './openapi-v2.ts';
 import { buildOpenApiV3 } from './openapi-v3.ts';
 
@@ -74,6 +75,7 @@ describe('kubectl reads the documents', async () => {
       openapi: {
         buildOpenApiV2,
         buildOpenApiV3,
+        encodeOpenApiV3,
         encodeOpenApiV2: (document) => encodeOpenApiV2(document as OpenApiV2),
       },
     });

@@ -106,13 +106,40 @@ export function pathsOf(resource: OpenApiResource): Path[] {
     });
   }
   for (const subresource of resource.subresources) {
-    const operations =
-      subresource === 'status' || subresource === 'scale'
-        ? itemOperations(resource, subresource).filter((operation) => operation.method !== 'delete')
-        : [bodyOperation(resource, 'post', 'post', subresource)];
+    const operations = subresourceOperations(resource, subresource);
     paths.push({ path: `${item}/${subresource}`, parameters: [nameParameter, ...scopeParameters], operations });
   }
   return paths.filter((path) => path.operations.length > 0);
+}
+
+/** Kinds of the options of what streams. */
+const streamKinds: Readonly<Record<string, string>> = {
+  attach: 'PodAttachOptions',
+  exec: 'PodExecOptions',
+  portforward: 'PodPortForwardOptions',
+};
+
+function subresourceOperations(resource: OpenApiResource, subresource: string): Operation[] {
+  if (subresource === 'status' || subresource === 'scale') {
+    return itemOperations(resource, subresource).filter((operation) => operation.method !== 'delete');
+  }
+  const kind = Object.hasOwn(streamKinds, subresource) ? streamKinds[subresource] : undefined;
+  if (kind !== undefined) {
+    const answer = metaDefinitions.status;
+    return (['get', 'post'] as const).map((method) => {
+      const { operationId, ...rest } = common(resource, method, 'connect', subresource);
+      const id = operationId.replace(/^connect/u, `connect${camel(method)}`);
+      return { ...rest, operationId: id, kind: { ...rest.kind, kind }, parameters: [], answer };
+    });
+  }
+  switch (subresource) {
+    case 'log':
+      return [{ ...common(resource, 'get', 'get', subresource), parameters: [], answer: metaDefinitions.status }];
+    case 'finalize':
+      return [bodyOperation(resource, 'put', 'put', subresource)];
+    default:
+      return [bodyOperation(resource, 'post', 'post', subresource)];
+  }
 }
 
 function collectionOperations(resource: OpenApiResource): Operation[] {

@@ -1,6 +1,7 @@
 /** Short form for the definitions of built-in kinds. */
 import type { KubeObject } from '../../../apimachinery/object.ts';
 import type { CompiledSchema, PrinterColumn, ResourceDefinition, ResourceVersion, Strategy } from '../resource.ts';
+import { finalizerErrors } from '../finalizers.ts';
 import { storagePrefix } from '../resource.ts';
 
 export interface BuiltinOptions {
@@ -55,8 +56,15 @@ export function defineBuiltin(options: BuiltinOptions, schemas: BuiltinSchemas):
         ...(options.toStorage && { toStorage: options.toStorage }),
       },
     ],
-    strategy: { allowUnconditionalUpdate: true, strategicMerge: true, ...options.strategy },
+    strategy: withFinalizerCheck(group, { allowUnconditionalUpdate: true, strategicMerge: true, ...options.strategy }),
   };
+}
+
+/** Definitions of kinds are as free in naming finalizers as the kinds that they define. */
+function withFinalizerCheck(group: string, strategy: Strategy): Strategy {
+  return group === 'apiextensions.k8s.io'
+    ? strategy
+    : { ...strategy, validate: (object) => [...finalizerErrors(object), ...(strategy.validate?.(object) ?? [])] };
 }
 
 export const ageColumn: PrinterColumn = {

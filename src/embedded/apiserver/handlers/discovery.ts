@@ -58,6 +58,18 @@ function describe(definition: ResourceDefinition, version: ResourceVersion): Api
   return [main, ...describeSubresources(definition, version)];
 }
 
+const fixedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+/** What `/` lists. */
+export function rootPaths(groups: readonly GroupVersions[], documents: readonly string[]): object {
+  const served = groups.flatMap(({ group, versions }) =>
+    group === ''
+      ? ['/api', ...versions.map(({ name }) => `/api/${name}`)]
+      : [`/apis/${group}`, ...versions.map(({ name }) => `/apis/${group}/${name}`)],
+  );
+  return { paths: ['/apis', ...served, ...fixedPaths, ...documents].sort() };
+}
+
 export function apiVersions(groups: readonly GroupVersions[], serverAddress: string): object {
   const core = groups.find(({ group }) => group === '');
   return {

@@ -1,5 +1,6 @@
 /** The document builders of embedded/openapi; loaded when the first document is asked for. */
 import { encodeOpenApiV2 } from '../../openapi/gnostic.ts';
+import { encodeOpenApiV3 } from '../../openapi/gnostic-v3.ts';
 import { buildOpenApiV2 } from '../../openapi/openapi-v2.ts';
 import { buildOpenApiV3 } from '../../openapi/openapi-v3.ts';
 import { isObject } from '../json.ts';
@@ -9,6 +10,7 @@ import type { OpenApiBuilders, OpenApiResource } from './openapi.ts';
 export const openApiBuilders: OpenApiBuilders = {
   buildOpenApiV2: (resources) => narrowPatchTypes(buildOpenApiV2(resources), resources),
   encodeOpenApiV2,
+  encodeOpenApiV3,
   buildOpenApiV3: (groupVersion, resources) => narrowPatchTypes(buildOpenApiV3(groupVersion, resources), resources),
 };
 

@@ -7,7 +7,7 @@ import type { Registry } from '../registry.ts';
 import { allVerbs, apiVersionOf } from '../resource.ts';
 import { applyPatchType, patchTypes } from '../patch/apply-patch.ts';
 import type { DelegatedGroup } from '../types.ts';
-import { sendBytes, sendJson } from './respond.ts';
+import { sendDocument, sendJson } from './respond.ts';
 
 /** What the document builders are told of a resource. */
 export interface OpenApiResource {
@@ -28,6 +28,7 @@ export interface OpenApiBuilders {
   /** As gnostic's protobuf, which kubectl before 1.27 insists on. */
   encodeOpenApiV2(document: object): Uint8Array;
   buildOpenApiV3(groupVersion: string, resources: readonly OpenApiResource[]): object;
+  encodeOpenApiV3(document: object): Uint8Array;
 }
 
 export interface OpenApiHandler {
@@ -36,11 +37,26 @@ export interface OpenApiHandler {
 }
 
 /** Asked for with `@`, answered with a dot: `@` is no valid media type, and newer clients parse the answer's. */
-const protobufTypes: readonly string[] = [
-  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
-  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+const protobufTypes = (version: 'v2' | 'v3'): readonly string[] => [
+  `application/com.github.proto-openapi.spec.${version}@v1.0+protobuf`,
+  protobufAnswer(version),
 ];
-const protobufAnswer = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const protobufAnswer = (version: 'v2' | 'v3'): string =>
+  `application/com.github.proto-openapi.spec.${version}.v1.0+protobuf`;
+
+/** Does the client want protobuf rather than JSON? Throws NotAcceptable when neither. */
+function prefersProtobuf(version: 'v2' | 'v3', accept: string | undefined): boolean {
+  const protobuf = protobufTypes(version);
+  for (const { type } of parseAccept(accept)) {
+    if (protobuf.includes(type)) {
+      return true;
+    }
+    if (/^(?:\*|application)\/(?:\*|json)$/u.test(type)) {
+      return false;
+    }
+  }
+  throw notAcceptable(['application/json', protobufAnswer(version)]);
+}
 
 export function createOpenApiHandler(
   registry: Registry,
@@ -59,24 +75,6 @@ export function createOpenApiHandler(
     const known = cache.get(name) ?? Buffer.from(build());
     cache.set(name, known);
     return known;
-  }
-
-  /** By its ETag the client knows a document that it has. `immutable`: the URL names the content. */
-  function sendDocument(
-    request: IncomingMessage,
-    response: ServerResponse,
-    document: { type: string; bytes: Buffer; immutable?: boolean },
-  ): void {
-    const { type, bytes, immutable = false } = document;
-    const etag = `"${createHash('sha256').update(bytes).digest('hex').toUpperCase()}"`;
-    response.setHeader('ETag', etag);
-    response.setHeader('Vary', 'Accept');
-    if (request.headers['if-none-match'] === etag) {
-      response.writeHead(304);
-      response.end();
-      return;
-    }
-    sendBytes(response, 200, type, bytes, immutable ? 'public, immutable' : undefined);
   }
 
   const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));
@@ -122,20 +120,13 @@ export function createOpenApiHandler(
     async handle(path, request, response) {
       const builders = await loadBuilders();
       if (path === '/openapi/v2') {
-        const accepted = parseAccept(request.headers.accept).map(({ type }) => type);
-        const choice = accepted.find(
-          (type) => protobufTypes.includes(type) || /^(?:\*|application)\/(?:\*|json)$/u.test(type),
-        );
-        if (choice === undefined) {
-          throw notAcceptable(['application/json', protobufAnswer]);
-        }
-        if (protobufTypes.includes(choice)) {
+        if (prefersProtobuf('v2', request.headers.accept)) {
           const bytes = cached('v2 protobuf', () =>
             builders.encodeOpenApiV2(JSON.parse(v2Json(builders).toString('utf8')) as object),
           );
-          sendDocument(request, response, { type: protobufAnswer, bytes });
+          sendDocument(response, { type: protobufAnswer('v2'), bytes });
         } else {
-          sendDocument(request, response, { type: 'application/json', bytes: v2Json(builders) });
+          sendDocument(response, { type: 'application/json', bytes: v2Json(builders) });
         }
         return;
       }
@@ -149,7 +140,14 @@ export function createOpenApiHandler(
         throw unknownPath();
       }
       const immutable = (request.url ?? '').endsWith(`?hash=${hashOf(groupVersion ?? '')}`);
-      sendDocument(request, response, { type: 'application/json', bytes: document, immutable });
+      if (prefersProtobuf('v3', request.headers.accept)) {
+        const bytes = cached(`v3 ${groupVersion} protobuf`, () =>
+          builders.encodeOpenApiV3(JSON.parse(document.toString('utf8')) as object),
+        );
+        sendDocument(response, { type: protobufAnswer('v3'), bytes, immutable });
+      } else {
+        sendDocument(response, { type: 'application/json', bytes: document, immutable });
+      }
     },
   };
 }

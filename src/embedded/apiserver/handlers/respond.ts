@@ -1,4 +1,5 @@
 /** Writing answers. */
+import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { gzip } from 'node:zlib';
 import { internalError, StatusError } from '../../../apimachinery/status.ts';
@@ -46,6 +47,23 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
 
 export function sendJson(response: ServerResponse, code: number, value: object): void {
   sendBytes(response, code, 'application/json', Buffer.from(JSON.stringify(value)));
+}
+
+/** By its ETag the client knows a document that it has. `immutable`: the URL names the content. */
+export function sendDocument(
+  response: ServerResponse,
+  document: { readonly type: string; readonly bytes: Buffer; readonly immutable?: boolean },
+): void {
+  const { type, bytes, immutable = false } = document;
+  const etag = `"${createHash('sha256').update(bytes).digest('hex').toUpperCase()}"`;
+  response.setHeader('ETag', etag);
+  response.setHeader('Vary', 'Accept');
+  if (response.req.headers['if-none-match'] === etag) {
+    response.writeHead(304);
+    response.end();
+    return;
+  }
+  sendBytes(response, 200, type, bytes, immutable ? 'public, immutable' : undefined);
 }
 
 /** The object's bytes as JSON, or as YAML where the client prefers that. */

@@ -58,7 +58,7 @@ describe('a watch over a WebSocket', () => {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       chunks.push(chunk);
     }
-    const status = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Json;
+    const status: Json = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     assert.equal(status.code, response.statusCode);
     return status;
   }
@@ -93,7 +93,7 @@ describe('a watch over a WebSocket', () => {
   test('what is wrong is told before the upgrade', async () => {
     assert.equal((await refused(`${maps}?watch=true&labelSelector=%3D%3D`)).code, 400);
     assert.equal((await refused('/api/v1/nothings?watch=true')).code, 404);
-    assert.equal((await refused(`${maps}`)).code, 404);
+    assert.equal((await refused(maps)).code, 404);
   });
   test('the deprecated path', async () => {
     await make('fourth');
@@ -101,7 +101,7 @@ describe('a watch over a WebSocket', () => {
     assert.equal((await next()).object.metadata.name, 'fourth');
   });
   test('an end by timeoutSeconds is a normal closure', async () => {
-    const { socket } = connect(`${maps}?watch=true&timeoutSeconds=1&resourceVersion=${9}`);
+    const { socket } = connect(`${maps}?watch=true&timeoutSeconds=1&resourceVersion=9`);
     const [code] = (await withDeadline(once(socket, 'close'), timeoutMs, 'the end')) as [number];
     assert.equal(code, 1000);
   });
