@@ -10,6 +10,7 @@ import { isConflict } from '../apimachinery/status.ts';
 import { errorCode, errorMessage } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { backoffMs } from './backoff.ts';
+import { publishQueueEvent } from './queue-events.ts';
 
 const ERROR_RETRY = { baseMs: 50, maxMs: 60_000 } as const;
 /** A conflict only says that the cache was stale; the watch event is on its way. */
@@ -52,6 +53,9 @@ export function startController(options: ControllerOptions): Controller {
   let idleWaiters: (() => void)[] = [];
   let scheduled = false;
 
+  const tell = (type: 'added' | 'taken' | 'done' | 'retried' | 'emptied', key = ''): void =>
+    publishQueueEvent(name, type, key, queued.size);
+
   const settle = (): void => {
     if (running.size > 0) {
       return;
@@ -89,6 +93,7 @@ export function startController(options: ControllerOptions): Controller {
       enqueueAfter(key, delayMs);
     } finally {
       running.delete(key);
+      tell('done', key);
       fill();
       settle();
     }
@@ -102,6 +107,7 @@ export function startController(options: ControllerOptions): Controller {
       if (!running.has(key)) {
         queued.delete(key);
         running.add(key);
+        tell('taken', key);
         void work(key);
       }
     }
@@ -116,7 +122,10 @@ export function startController(options: ControllerOptions): Controller {
       clearTimeout(waiting.timer);
       delayed.delete(key);
     }
-    queued.add(key);
+    if (!queued.has(key)) {
+      queued.add(key);
+      tell('added', key);
+    }
     if (!scheduled) {
       scheduled = true;
       // One turn later, so that a burst of events for a key becomes one run.
@@ -132,6 +141,7 @@ export function startController(options: ControllerOptions): Controller {
     if (signal.aborted) {
       return;
     }
+    tell('retried', key);
     const atMs = performance.now() + delayMs;
     const waiting = delayed.get(key);
     if (waiting !== undefined) {
@@ -156,6 +166,7 @@ export function startController(options: ControllerOptions): Controller {
     }
     delayed.clear();
     queued.clear();
+    tell('emptied');
     settle();
   };
   if (signal.aborted) {

@@ -28,6 +28,7 @@ import { storeCipher } from '../../embedded/apiserver/encryption/store-cipher.ts
 import { writeKubeconfig } from '../../embedded/apiserver/kubeconfig.ts';
 import { createCertificates } from '../../embedded/apiserver/pki.ts';
 import type { MetricSource } from '../../embedded/apiserver/metrics/exposition.ts';
+import { createQueueMetrics } from '../../embedded/apiserver/metrics/queue-metrics.ts';
 import { createApiServer } from '../../embedded/apiserver/server.ts';
 import { bootstrapPolicyOf } from '../../embedded/authorization/bootstrap-roles.ts';
 import { startGarbageCollector } from '../../embedded/garbage/garbage-collector.ts';
@@ -142,7 +143,9 @@ export async function startStandalone(options: {
   const certificates = await createCertificates({ directory: `${settings.stateDir}/pki` });
   const lateNode = createLateNode(version());
   /** What there is to count comes up after the server. */
-  const metrics: MetricSource[] = [];
+  const queues = createQueueMetrics();
+  undo.defer(() => queues.close());
+  const metrics: MetricSource[] = [queues.source];
   const server = await createApiServer({
     store,
     metrics: [() => metrics.flatMap((read) => read())],

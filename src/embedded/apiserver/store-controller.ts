@@ -3,6 +3,7 @@
  * again after a failure with growing pauses. Gets only the key: what to do it finds in the store.
  */
 import { errorMessage } from '../../base/errors.ts';
+import { publishQueueEvent } from '../../client/queue-events.ts';
 import type { StoreEvent } from '../store/store.ts';
 import type { ApiContext } from './context.ts';
 
@@ -43,7 +44,10 @@ export function startStoreController(context: ApiContext, options: StoreControll
     if (closed) {
       return;
     }
-    waiting.add(key);
+    if (!waiting.has(key)) {
+      waiting.add(key);
+      publishQueueEvent(options.name, 'added', key, waiting.size);
+    }
     if (!scheduled) {
       scheduled = true;
       // After the store has told everybody.
@@ -58,6 +62,7 @@ export function startStoreController(context: ApiContext, options: StoreControll
         waiting.delete(key);
         clearTimeout(timers.get(key));
         timers.delete(key);
+        publishQueueEvent(options.name, 'taken', key, waiting.size);
         running.set(key, work(key));
       }
     }
@@ -72,11 +77,13 @@ export function startStoreController(context: ApiContext, options: StoreControll
       const count = failures.get(key) ?? 0;
       failures.set(key, count + 1);
       if (!closed) {
+        publishQueueEvent(options.name, 'retried', key, waiting.size);
         logger.warn({ controller: options.name, key, error: errorMessage(error) }, 'reconciling failed; trying again');
         timers.set(key, setTimeout(enqueue, Math.min(firstRetryMs * 2 ** count, lastRetryMs), key).unref());
       }
     } finally {
       running.delete(key);
+      publishQueueEvent(options.name, 'done', key, waiting.size);
       if (waiting.has(key)) {
         enqueue(key);
       }
@@ -121,6 +128,7 @@ export function startStoreController(context: ApiContext, options: StoreControll
     async close() {
       closed = true;
       waiting.clear();
+      publishQueueEvent(options.name, 'emptied', '', 0);
       for (const watch of watches) {
         watch.close();
       }
