@@ -1,15 +1,11 @@
 /** Built-in kinds as people use them: kubectl against quotas, budgets, volumes, services and priorities. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { kubectlMissing, openKubectl } from './test-kubectl.ts';
+import type { Kubectl } from './test-kubectl.ts';
 import { startTestServer } from './test-server.ts';
 import type { Json, TestServer } from './test-server.ts';
 
-const run = promisify(execFile);
 const wait = ['--timeout=10s'] as const;
 
 function pod(name: string, more: object = {}, labels: Record<string, string> = {}): object {
@@ -19,39 +15,24 @@ function pod(name: string, more: object = {}, labels: Record<string, string> = {
 }
 
 describe('kubectl and the built-in kinds', async () => {
-  const found = await run('kubectl', ['version', '--client']).catch(() => undefined);
-  const skip = found === undefined ? 'kubectl is not installed' : false;
+  const skip = await kubectlMissing();
   let server: TestServer;
+  let tool: Kubectl;
   before(async () => {
     server = await startTestServer();
-    const { ca, client } = server.certificates;
-    const address = `https://127.0.0.1:${server.port}`;
-    writeKubeconfig(join(server.directory, 'kubeconfig'), { server: address, ca: ca.cert, ...client });
+    tool = openKubectl(server);
   });
   after(async () => {
     await server.close();
   });
 
-  async function kubectl(...args: string[]): Promise<string> {
-    const { directory } = server;
-    const env = { ...process.env, KUBECONFIG: join(directory, 'kubeconfig'), HOME: directory };
-    const { stdout } = await run('kubectl', args, { env, timeout: 20_000 });
-    return stdout;
-  }
+  const kubectl = (...args: string[]): Promise<string> => tool.run(...args);
+  const file = (object: object): string => tool.file(object);
 
   async function refusal(...args: string[]): Promise<string> {
-    try {
-      await kubectl(...args);
-    } catch (error) {
-      return (error as { stderr: string }).stderr;
-    }
-    throw new Error(`kubectl ${args.join(' ')} succeeded`);
-  }
-
-  function file(object: object): string {
-    const path = join(server.directory, 'manifest.json');
-    writeFileSync(path, JSON.stringify(object));
-    return path;
+    const { code, stderr } = await tool.tried(...args);
+    assert.notEqual(code, 0, `kubectl ${args.join(' ')} succeeded`);
+    return stderr;
   }
 
   const get = async (...args: string[]): Promise<Json> => JSON.parse(await kubectl('get', ...args, '-o', 'json'));

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { kubectlMissing, openKubectl } from './test-kubectl.ts';
+import type { Kubectl } from './test-kubectl.ts';
 import { startTestServer } from './test-server.ts';
 import type { TestServer } from './test-server.ts';
-
-const run = promisify(execFile);
 
 const definition = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -37,31 +32,18 @@ const definition = {
 const gadget = { apiVersion: 'example.com/v1', kind: 'Gadget', metadata: { name: 'one' }, spec: { size: 3 } };
 
 describe('a real kubectl', async () => {
-  const version = await run('kubectl', ['version', '--client']).catch(() => undefined);
-  const skip = version === undefined ? 'kubectl is not installed' : false;
+  const skip = await kubectlMissing();
   let server: TestServer;
+  let tool: Kubectl;
   before(async () => {
     server = await startTestServer();
-    const { ca, client } = server.certificates;
-    const address = `https://127.0.0.1:${server.port}`;
-    writeKubeconfig(join(server.directory, 'kubeconfig'), { server: address, ca: ca.cert, ...client });
+    tool = openKubectl(server);
   });
   after(async () => {
     await server.close();
   });
 
-  async function kubectl(...args: string[]): Promise<string> {
-    const { directory } = server;
-    const env = { ...process.env, KUBECONFIG: join(directory, 'kubeconfig'), HOME: directory };
-    const { stdout } = await run('kubectl', args, { env, timeout: 20_000 });
-    return stdout;
-  }
-
-  function file(name: string, object: object): string {
-    const path = join(server.directory, name);
-    writeFileSync(path, JSON.stringify(object));
-    return path;
-  }
+  const kubectl = (...args: string[]): Promise<string> => tool.run(...args);
 
   test('create, label, patch, get, describe, delete', { skip }, async () => {
     await kubectl('create', 'configmap', 'c1', '--from-literal=key=v');
@@ -78,12 +60,12 @@ describe('a real kubectl', async () => {
   });
 
   test('a definition, its objects, wait and delete', { skip }, async () => {
-    await kubectl('apply', '-f', file('crd.json', definition));
+    await kubectl('apply', '-f', tool.file(definition));
     await kubectl('wait', '--for', 'condition=established', 'crd/gadgets.example.com', '--timeout', '5s');
-    await kubectl('apply', '-f', file('gadget.json', gadget));
+    await kubectl('apply', '-f', tool.file(gadget));
     assert.match(await kubectl('get', 'gd'), /^NAME +SIZE\none +3\n$/);
     const changed = { ...gadget, spec: { size: 4 } };
-    assert.match(await kubectl('apply', '-f', file('gadget.json', changed)), /configured/);
+    assert.match(await kubectl('apply', '-f', tool.file(changed)), /configured/);
     assert.equal(await kubectl('get', 'gd', 'one', '-o', 'jsonpath={.spec.size}'), '4');
     assert.match(await kubectl('explain', 'gadget.spec'), /size\s+<integer>/);
     await kubectl('delete', 'crd', 'gadgets.example.com');

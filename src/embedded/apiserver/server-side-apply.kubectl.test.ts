@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { kubectlMissing, openKubectl } from './test-kubectl.ts';
+import type { Kubectl } from './test-kubectl.ts';
 import { startTestServer } from './test-server.ts';
 import type { Json, TestServer } from './test-server.ts';
 
@@ -59,7 +60,7 @@ const binaries = ['kubectl', ...(process.env['KUBECTL_BINARIES'] ?? '').split(':
 for (const binary of binaries) {
   describe(`server-side apply by ${binary}`, async () => {
     const version = await run(binary, ['version', '--client']).catch(() => undefined);
-    const skip = version === undefined ? `${binary} is not installed` : false;
+    const skip = await kubectlMissing(binary);
     const minor = Number(
       /v1\.(\d+)|Minor:"(\d+)/u
         .exec(version?.stdout ?? '')
@@ -67,37 +68,25 @@ for (const binary of binaries) {
         .find(Boolean) ?? 0,
     );
     let server: TestServer;
+    let tool: Kubectl;
     before(async () => {
       server = await startTestServer();
-      const { ca, client } = server.certificates;
-      const address = `https://127.0.0.1:${server.port}`;
-      writeKubeconfig(join(server.directory, 'kubeconfig'), { server: address, ca: ca.cert, ...client });
+      tool = openKubectl(server, binary);
     });
     after(async () => {
       await server.close();
     });
 
-    async function kubectl(...args: string[]): Promise<string> {
-      const { directory } = server;
-      const env = { ...process.env, KUBECONFIG: join(directory, 'kubeconfig'), HOME: directory };
-      const { stdout, stderr } = await run(binary, args, { env, timeout: 30_000 });
-      return stdout + stderr;
-    }
-
     /** Output and exit code of a command that may fail. */
     async function tried(...args: string[]): Promise<{ code: number; text: string }> {
-      try {
-        return { code: 0, text: await kubectl(...args) };
-      } catch (error) {
-        const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-        return { code, text: stdout + stderr };
-      }
+      const { code, stdout, stderr } = await tool.tried(...args);
+      return { code, text: stdout + stderr };
     }
 
-    function file(name: string, object: object): string {
-      const path = join(server.directory, `${name}.json`);
-      writeFileSync(path, JSON.stringify(object));
-      return path;
+    async function kubectl(...args: string[]): Promise<string> {
+      const { code, text } = await tried(...args);
+      assert.equal(code, 0, text);
+      return text;
     }
 
     const configMap = (name: string, data: object, labels?: object): object => ({
@@ -117,11 +106,11 @@ for (const binary of binaries) {
     }
 
     test('applies, takes fields away, and names conflicts', { skip }, async () => {
-      const applied = await kubectl('apply', '--server-side', '-f', file('c', configMap('c', { a: '1', b: '2' })));
+      const applied = await kubectl('apply', '--server-side', '-f', tool.file(configMap('c', { a: '1', b: '2' })));
       assert.match(applied, /configmap\/c serverside-applied/);
-      await kubectl('apply', '--server-side', '-f', file('c', configMap('c', { a: '1' })));
+      await kubectl('apply', '--server-side', '-f', tool.file(configMap('c', { a: '1' })));
       assert.equal(await kubectl('get', 'cm', 'c', '-o', 'jsonpath={.data}'), '{"a":"1"}');
-      const other = ['apply', '--server-side', '--field-manager', 'other', '-f', file('o', configMap('c', { a: '9' }))];
+      const other = ['apply', '--server-side', '--field-manager', 'other', '-f', tool.file(configMap('c', { a: '9' }))];
       const refused = await tried(...other);
       assert.notEqual(refused.code, 0);
       assert.match(refused.text, /Apply failed with 1 conflict: conflict with "kubectl": \.data\.a/);
@@ -133,7 +122,7 @@ for (const binary of binaries) {
     });
 
     test('get shows who set what', { skip }, async () => {
-      await kubectl('apply', '--server-side', '-f', file('s', configMap('s', { a: '1' })));
+      await kubectl('apply', '--server-side', '-f', tool.file(configMap('s', { a: '1' })));
       const shown = await kubectl('get', 'cm', 's', '-o', 'yaml', ...(minor >= 21 ? ['--show-managed-fields'] : []));
       assert.match(shown, /managedFields:\n.*\n? *- apiVersion: v1\n/);
       assert.match(shown, /manager: kubectl\n/);
@@ -141,8 +130,8 @@ for (const binary of binaries) {
     });
 
     test('diff before and after', { skip }, async () => {
-      const first = file('d1', configMap('d', { a: '1' }));
-      const next = file('d2', configMap('d', { a: '2' }));
+      const first = tool.file(configMap('d', { a: '1' }));
+      const next = tool.file(configMap('d', { a: '2' }));
       assert.equal((await tried('diff', '--server-side', '-f', first)).code, 1);
       await kubectl('apply', '--server-side', '-f', first);
       assert.deepEqual(await tried('diff', '--server-side', '-f', first), { code: 0, text: '' });
@@ -153,23 +142,23 @@ for (const binary of binaries) {
     });
 
     test('from client-side to server-side apply and back', { skip }, async () => {
-      await kubectl('apply', '-f', file('m', configMap('m', { a: '1', b: '2' })));
-      await kubectl('apply', '--server-side', '-f', file('m', configMap('m', { a: '1', b: '3' })));
+      await kubectl('apply', '-f', tool.file(configMap('m', { a: '1', b: '2' })));
+      await kubectl('apply', '--server-side', '-f', tool.file(configMap('m', { a: '1', b: '3' })));
       assert.equal(await kubectl('get', 'cm', 'm', '-o', 'jsonpath={.data}'), '{"a":"1","b":"3"}');
       if (minor >= 26) {
         // These migrate the record, so that a field left out is removed.
-        await kubectl('apply', '--server-side', '-f', file('m', configMap('m', { a: '1' })));
+        await kubectl('apply', '--server-side', '-f', tool.file(configMap('m', { a: '1' })));
         assert.equal(await kubectl('get', 'cm', 'm', '-o', 'jsonpath={.data}'), '{"a":"1"}');
         const managers = await managersOf('m');
         // The first of them has the annotation alone, which kubectl keeps for a way back.
         assert.deepEqual(managers.map(({ manager }) => String(manager)).sort(), ['kubectl', 'kubectl-last-applied']);
       }
-      await kubectl('apply', '-f', file('m', configMap('m', { a: '7' })));
+      await kubectl('apply', '-f', tool.file(configMap('m', { a: '7' })));
       assert.equal(await kubectl('get', 'cm', 'm', '-o', 'jsonpath={.data}'), '{"a":"7"}');
     });
 
     test('edit', { skip }, async () => {
-      await kubectl('apply', '--server-side', '-f', file('e', configMap('e', { a: '1' })));
+      await kubectl('apply', '--server-side', '-f', tool.file(configMap('e', { a: '1' })));
       const editor = join(server.directory, 'editor.sh');
       writeFileSync(editor, '#!/bin/sh\nsed -i \'s/a: "1"/a: "5"/\' "$1"\n', { mode: 0o755 });
       const env = { ...process.env, KUBECONFIG: join(server.directory, 'kubeconfig'), KUBE_EDITOR: editor };
@@ -185,7 +174,7 @@ for (const binary of binaries) {
 
     test('prune', { skip }, async () => {
       const labels = { set: 'prune' };
-      const both = file('p', {
+      const both = tool.file({
         apiVersion: 'v1',
         kind: 'List',
         items: [configMap('p1', { a: '1' }, labels), configMap('p2', { a: '1' }, labels)],
@@ -193,13 +182,13 @@ for (const binary of binaries) {
       const allowed = minor >= 26 ? '--prune-allowlist' : '--prune-whitelist';
       const prune = ['apply', '--prune', '-l', 'set=prune', allowed, 'core/v1/ConfigMap', '-f'];
       await kubectl(...prune, both);
-      const pruned = await kubectl(...prune, file('p1', configMap('p1', { a: '1' }, labels)));
+      const pruned = await kubectl(...prune, tool.file(configMap('p1', { a: '1' }, labels)));
       assert.match(pruned, /configmap\/p2 pruned/);
       assert.match(await kubectl('get', 'cm', '-l', 'set=prune', '-o', 'name'), /^configmap\/p1\n$/);
     });
 
     test('a custom kind: lists by key, two managers, dry run', { skip }, async () => {
-      await kubectl('apply', '--server-side', '-f', file('crd', definition));
+      await kubectl('apply', '--server-side', '-f', tool.file(definition));
       await kubectl('wait', '--for', 'condition=established', 'crd/racks.example.com', '--timeout', '5s');
       const rack = (spec: object): object => ({
         apiVersion: 'example.com/v1',
@@ -209,8 +198,8 @@ for (const binary of binaries) {
       });
       const one = rack({ size: 3, disks: [{ name: 'a', bus: 'virtio' }] });
       const two = rack({ disks: [{ name: 'b', bus: 'sata' }] });
-      await kubectl('apply', '--server-side', '-f', file('r1', one));
-      await kubectl('apply', '--server-side', '--field-manager', 'two', '-f', file('r2', two));
+      await kubectl('apply', '--server-side', '-f', tool.file(one));
+      await kubectl('apply', '--server-side', '--field-manager', 'two', '-f', tool.file(two));
       const read = (): Promise<string> => kubectl('get', 'rack', 'r', '-o', 'jsonpath={.spec}');
       assert.deepEqual(JSON.parse(await read()), {
         size: 3,
@@ -220,11 +209,11 @@ for (const binary of binaries) {
           { name: 'b', bus: 'sata' },
         ],
       });
-      const dry = await kubectl('apply', '--server-side', '--dry-run=server', '-f', file('r1', rack({ size: 4 })));
+      const dry = await kubectl('apply', '--server-side', '--dry-run=server', '-f', tool.file(rack({ size: 4 })));
       assert.match(dry, /serverside-applied \(server dry run\)/);
-      await kubectl('apply', '--server-side', '-f', file('r1', rack({ size: 3 })));
+      await kubectl('apply', '--server-side', '-f', tool.file(rack({ size: 3 })));
       assert.deepEqual(JSON.parse(await read()), { size: 3, color: 'grey', disks: [{ name: 'b', bus: 'sata' }] });
-      const wrong = await tried('apply', '--server-side', '-f', file('r1', rack({ szie: 3 })));
+      const wrong = await tried('apply', '--server-side', '-f', tool.file(rack({ szie: 3 })));
       assert.match(wrong.text, /szie/);
       assert.notEqual(wrong.code, 0);
     });

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
-import { writeKubeconfig } from '../kubeconfig.ts';
+import { kubectlMissing, openKubectl } from '../test-kubectl.ts';
 import { startTestServer } from '../test-server.ts';
 import type { Json, TestServer } from '../test-server.ts';
 
-const run = promisify(execFile);
 let server: TestServer;
 before(async () => {
   server = await startTestServer();
@@ -105,25 +100,15 @@ test('a stricter rule warns of what an update leaves as it is', async () => {
 });
 
 test('kubectl shows what is wrong with a rule, and with an object', async (t) => {
-  if ((await run('kubectl', ['version', '--client']).catch(() => undefined)) === undefined) {
-    t.skip('kubectl is not installed');
+  const skip = await kubectlMissing();
+  if (skip !== false) {
+    t.skip(skip);
     return;
   }
-  const { directory, certificates, port } = server;
-  const kubeconfig = join(directory, 'kubeconfig');
-  writeKubeconfig(kubeconfig, {
-    server: `https://127.0.0.1:${port}`,
-    ca: certificates.ca.cert,
-    ...certificates.client,
-  });
+  const kubectl = openKubectl(server);
   const apply = async (object: Json): Promise<string> => {
-    const file = join(directory, 'object.json');
-    writeFileSync(file, JSON.stringify(object));
-    const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: directory };
-    const answer = await run('kubectl', ['apply', '-f', file], { env, timeout: 20_000 }).catch(
-      (error: unknown) => error as Json,
-    );
-    return `${answer.stdout}${answer.stderr}`;
+    const { stdout, stderr } = await kubectl.tried('apply', '-f', kubectl.file(object));
+    return `${stdout}${stderr}`;
   };
   const wrong = await apply(definition([{ rule: 'self.nope > 1' }], 'wrong.example.com'));
   assert.match(

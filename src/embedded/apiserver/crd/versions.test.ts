@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
-import { writeKubeconfig } from '../kubeconfig.ts';
+import { kubectlMissing, openKubectl } from '../test-kubectl.ts';
 import { nextOf, startTestServer } from '../test-server.ts';
 import type { Json, TestServer } from '../test-server.ts';
 
-const run = promisify(execFile);
 let server: TestServer;
 before(async () => {
   server = await startTestServer();
@@ -138,25 +134,19 @@ test('the storage version moves; a version with stored objects stays', async () 
 });
 
 test('kubectl gets and explains each version', async (t) => {
-  if ((await run('kubectl', ['version', '--client']).catch(() => undefined)) === undefined) {
-    t.skip('kubectl is not installed');
+  const skip = await kubectlMissing();
+  if (skip !== false) {
+    t.skip(skip);
     return;
   }
-  const { directory, certificates, port } = server;
-  const kubeconfig = join(directory, 'kubeconfig');
-  writeKubeconfig(kubeconfig, {
-    server: `https://127.0.0.1:${port}`,
-    ca: certificates.ca.cert,
-    ...certificates.client,
-  });
-  const kubectl = async (...args: string[]): Promise<string> => {
-    const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: directory };
-    return (await run('kubectl', args, { env, timeout: 20_000 })).stdout;
-  };
+  const kubectl = openKubectl(server);
   assert.match(
-    await kubectl('get', 'boxes.v1beta1.versions.example.com', 'a', '-o', 'yaml'),
+    await kubectl.run('get', 'boxes.v1beta1.versions.example.com', 'a', '-o', 'yaml'),
     /apiVersion: versions\.example\.com\/v1beta1/,
   );
-  assert.match(await kubectl('explain', 'boxes', '--api-version=versions.example.com/v1beta1'), /A box of v1beta1/);
-  assert.match(await kubectl('explain', 'boxes', '--api-version=versions.example.com/v2alpha1'), /A box of v2alpha1/);
+  assert.match(await kubectl.run('explain', 'boxes', '--api-version=versions.example.com/v1beta1'), /A box of v1beta1/);
+  assert.match(
+    await kubectl.run('explain', 'boxes', '--api-version=versions.example.com/v2alpha1'),
+    /A box of v2alpha1/,
+  );
 });

@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { writeKubeconfig } from '../kubeconfig.ts';
+import { kubectlMissing, openKubectl } from '../test-kubectl.ts';
+import type { Kubectl } from '../test-kubectl.ts';
 import { startTestServer } from '../test-server.ts';
-import type { Json, TestServer } from '../test-server.ts';
+import type { TestServer } from '../test-server.ts';
 import { patchOf, startTestWebhook } from './test-webhook.ts';
 import type { TestWebhook } from './test-webhook.ts';
 
-const run = promisify(execFile);
-
 describe('webhooks and policies by a real kubectl', async () => {
-  const version = await run('kubectl', ['version', '--client']).catch(() => undefined);
-  const skip = version === undefined ? 'kubectl is not installed' : false;
+  const skip = await kubectlMissing();
   let server: TestServer;
+  let tool: Kubectl;
   let hook: TestWebhook;
   before(async () => {
     server = await startTestServer();
+    tool = openKubectl(server);
     hook = await startTestWebhook();
-    const { certificates, directory, port } = server;
-    const address = `https://127.0.0.1:${port}`;
-    writeKubeconfig(join(directory, 'kubeconfig'), {
-      server: address,
-      ca: certificates.ca.cert,
-      ...certificates.client,
-    });
   });
   after(async () => {
     await hook.close();
@@ -34,19 +23,12 @@ describe('webhooks and policies by a real kubectl', async () => {
   });
 
   async function kubectl(...args: string[]): Promise<string> {
-    const { directory } = server;
-    const env = { ...process.env, KUBECONFIG: join(directory, 'kubeconfig'), HOME: directory };
-    const { stdout, stderr } = await run('kubectl', args, { env, timeout: 20_000 }).catch(
-      (error: unknown) => error as Json,
-    );
+    const { stdout, stderr } = await tool.tried(...args);
     return `${stdout}${stderr}`;
   }
 
-  async function apply(...objects: object[]): Promise<string> {
-    const file = join(server.directory, 'objects.json');
-    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
-    return kubectl('apply', '-f', file);
-  }
+  const apply = (...objects: object[]): Promise<string> =>
+    kubectl('apply', '-f', tool.file({ apiVersion: 'v1', kind: 'List', items: objects }));
 
   const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }];
   const apiVersion = 'admissionregistration.k8s.io/v1';
