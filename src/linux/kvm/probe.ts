@@ -5,6 +5,8 @@
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCode } from '../../base/errors.ts';
 import { LAST_STEP, guestSteps } from './guest-code.ts';
@@ -125,10 +127,17 @@ function parseLine(line: string): Readonly<Record<string, unknown>> | undefined 
   }
 }
 
+/** The child finds its code ready made where our own is kept: that halves the time to its start. */
+function codeCache(): Record<string, string> {
+  const directory = getCompileCacheDir();
+  // Node names the directory of its own version, and wants the one above.
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: path.dirname(directory) };
+}
+
 async function runChild(request: { program: string; device: string; timeoutMs: number }): Promise<GuestRun> {
   const child = spawn(process.execPath, ['--no-warnings', request.program, request.device], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    env: {},
+    env: codeCache(),
   });
   let output = '';
   let hungAfterMs: number | undefined;

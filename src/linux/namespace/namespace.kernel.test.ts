@@ -6,6 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { openFds } from '../fd/fd.ts';
 import {
+  createNetworkNamespace,
   createPinnedNetworkNamespace,
   inNetworkNamespace,
   isNamespaceFile,
@@ -53,6 +54,27 @@ void test('a pinned namespace holds its own links and the thread comes home', { 
   removePinnedNamespace(file);
   removePinnedNamespace(file);
   assert.equal(fs.existsSync(file), false);
+});
+
+void test('a namespace that its descriptor alone keeps', { skip }, () => {
+  const before = openFds();
+  const homeBefore = fs.readlinkSync('/proc/thread-self/ns/net');
+  {
+    using ns = createNetworkNamespace('namespace of the test');
+    assert.equal(fs.readlinkSync('/proc/thread-self/ns/net'), homeBefore);
+    assert.equal(
+      inNetworkNamespace(ns, () => fs.readlinkSync('/proc/thread-self/ns/net')),
+      `net:[${namespaceInode(ns)}]`,
+    );
+    const file = `/proc/${process.pid}/fd/${ns.value}`;
+    const links: unknown = JSON.parse(
+      execFileSync('nsenter', [`--net=${file}`, 'ip', '-j', 'link'], { encoding: 'utf8', timeout: 5000 }),
+    );
+    assert.ok(Array.isArray(links) && links.length === 1);
+    using another = createNetworkNamespace('another');
+    assert.notEqual(namespaceInode(another), namespaceInode(ns));
+  }
+  assert.deepEqual(openFds(), before);
 });
 
 void test('brackets nest, pass errors through and refuse asynchronous bodies', { skip }, () => {

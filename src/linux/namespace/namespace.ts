@@ -97,6 +97,20 @@ export function inNetworkNamespace<T>(ns: Fd, body: () => T): T {
 }
 
 /**
+ * Makes a network namespace that lives as long as its descriptor, and what was made in it: nothing is left behind by a process
+ * that is killed. Loopback is still down.
+ */
+export function createNetworkNamespace(label: string): Fd {
+  using home = openCurrentNetworkNamespace();
+  check(cUnshare(CLONE_NEWNET), 'unshare', label);
+  try {
+    return new Fd(fs.openSync(THREAD_NET, fs.constants.O_RDONLY), label);
+  } finally {
+    returnHome(home, 'net');
+  }
+}
+
+/**
  * Makes a new network namespace and pins it to `path` (mode 0600, like `ip netns add` without the shared mount). The
  * directory must exist. A path that already holds a namespace is left as it is, so a restart may call it again.
  * Loopback is still down: that is rtnetlink's work.

@@ -21,6 +21,8 @@ export interface Finding {
 export interface Check {
   /** Subject, dash, what is looked at. */
   readonly name: CheckName;
+  /** It waits for another program: begun before the others, which are looked at meanwhile. */
+  readonly waits?: true;
   /** One small question. What it throws is reported as `skipped`, with the error as the reason. */
   look(facts: Facts): Finding | Promise<Finding>;
 }

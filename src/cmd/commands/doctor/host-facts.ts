@@ -56,6 +56,9 @@ export function createHostFiles(root: string): HostFiles {
   };
 }
 
+/** Some hundred small files are read, one after the other. */
+const readBuffer = Buffer.alloc(64 * 1024);
+
 /** The size that /proc and /sys give for a file says nothing, so it is read to its end or to the limit. */
 function readBounded(file: string): Buffer {
   const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
@@ -63,12 +66,11 @@ function readBounded(file: string): Buffer {
     const parts: Buffer[] = [];
     let length = 0;
     for (;;) {
-      const part = Buffer.alloc(64 * 1024);
-      const count = fs.readSync(fd, part);
+      const count = fs.readSync(fd, readBuffer);
       if (count === 0) {
         return Buffer.concat(parts);
       }
-      parts.push(part.subarray(0, count));
+      parts.push(Buffer.from(readBuffer.subarray(0, count)));
       length += count;
       if (length > fileBytesMax) {
         throw Object.assign(new Error(`${file} is larger than ${fileBytesMax} bytes`), { code: 'EFBIG' });

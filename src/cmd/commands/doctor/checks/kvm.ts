@@ -5,6 +5,7 @@ const emulated = 'guests are emulated: they run, with CPUs many times slower tha
 /** The one that decides: a device file proves nothing. */
 const guestCode: Check = {
   name: 'kvm-guest-code',
+  waits: true,
   async look({ probes, settings }) {
     const probe = await probes.kvm();
     if (probe.usable && settings.architecture !== 'x64') {

@@ -97,6 +97,7 @@ const tools: readonly Tool[] = [
 function toolCheck(tool: Tool): Check {
   return {
     name: tool.name,
+    waits: true,
     async look(facts) {
       const program = tool.program(facts);
       const output = program === undefined ? undefined : await facts.probes.toolVersion(program, tool.argument);
