@@ -81,6 +81,8 @@ test('devices of others are nothing', () => {
 
 test('after lost messages everything is looked at', () => {
   const { present, losses, noticed, say } = fakeHost();
+  say('lost');
+  assert.equal(noticed(), 0, 'all is there');
   present.delete(tun);
   say('lost');
   assert.deepEqual(losses, [{ kind: 'lost', number: tun, path: undefined, action: undefined }]);

@@ -29,10 +29,11 @@ export function watchGrantedDevices(options: GrantedDevices): Disposable {
   const exists = options.exists ?? hasDevice;
   const missing = new Set(granted.filter((number) => !exists(number)));
 
-  function look(number: string, said: { readonly name?: string | undefined; readonly action?: string }): void {
+  /** Whether it went or came back. */
+  function look(number: string, said: { readonly name?: string | undefined; readonly action?: string }): boolean {
     const isThere = exists(number);
     if (isThere === !missing.has(number)) {
-      return;
+      return false;
     }
     if (isThere) {
       missing.delete(number);
@@ -41,12 +42,15 @@ export function watchGrantedDevices(options: GrantedDevices): Disposable {
     }
     const path = said.name === undefined ? undefined : `/dev/${said.name}`;
     onLoss({ kind: isThere ? 'back' : 'lost', number, path, action: said.action });
+    return true;
   }
 
   return devices.watch((change) => {
     if (change === 'lost') {
-      granted.forEach((number) => look(number, {}));
-      notice();
+      // A burst of others' uevents is no reason to plan every VM of the node.
+      if (granted.filter((number) => look(number, {})).length > 0) {
+        notice();
+      }
     } else if (change.number !== undefined && granted.includes(change.number)) {
       look(change.number, { name: change.name, action: change.action });
       notice();

@@ -27,3 +27,17 @@ export function isUnexpected({ exit }: ProcessEnd): boolean {
 export function describeEnd(end: ProcessEnd): string {
   return `${nameProcess(end)} ${end.exit === undefined ? 'ended' : formatExit(end.exit)}`;
 }
+
+/** Reason and message of its Event. Without the pid: who has it killed again and again makes one Event that is counted. */
+export function describeDaemonEnd({ exit }: ProcessEnd): {
+  readonly type: 'Warning';
+  readonly reason: string;
+  readonly message: string;
+} {
+  const how = exit === undefined ? 'ended' : formatExit(exit);
+  return {
+    type: 'Warning',
+    reason: 'DaemonEnded',
+    message: `the libvirt daemon of this VM ${how}: it is started again by itself, and the guest runs on`,
+  };
+}

@@ -33,7 +33,7 @@ import { emulatorPath } from '../facets/domain/emulator.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
 import { type DriftRecord, watchMachineDrift } from '../drift/machine-drift.ts';
-import { describeEnd, isUnexpected, type ProcessEnd } from '../drift/process-end.ts';
+import { describeDaemonEnd, describeEnd, isUnexpected, type ProcessEnd } from '../drift/process-end.ts';
 import { type ProcessWatch, watchProcesses } from '../drift/processes.ts';
 import type { DomainObservation } from './decide.ts';
 import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
@@ -168,21 +168,18 @@ export class Machine {
 
   /** What ended a VM is told by who publishes that it did; that its daemon was ended, by nobody else. */
   #processEnded(end: ProcessEnd): void {
-    const message = describeEnd(end);
-    if (!isUnexpected(end)) {
-      this.#logger.debug({ end }, message);
-    } else {
-      this.#logger.warn({ end }, message);
-      if (end.role === 'libvirt daemon' && !end.withSandbox && this.#current !== undefined) {
-        this.#context.events.record({
-          object: this.#current.vmi,
-          type: 'Warning',
-          reason: 'DaemonEnded',
-          message: `the ${message}: it is started again by itself, and the guest runs on`,
-        });
-      }
+    const isLoud = isUnexpected(end);
+    this.#logger[isLoud ? 'warn' : 'debug']({ end }, describeEnd(end));
+    if (isLoud && end.role === 'libvirt daemon' && !end.withSandbox && this.#current !== undefined) {
+      const event = describeDaemonEnd(end);
+      this.#context.events.record({ object: this.#current.vmi, ...event });
+      this.#remember({ at: new Date().toISOString(), reason: event.reason, message: event.message });
     }
     this.#onChange();
+  }
+
+  #remember(record: DriftRecord): void {
+    this.#driftRecords = [...this.#driftRecords, record].slice(-driftRecordsMax);
   }
 
   /** Whether the kernel has killed in the sandbox for want of memory, as far as its control group still tells. */
@@ -263,9 +260,7 @@ export class Machine {
         link: this.#requireLink(),
         network,
         current,
-        onRecord: (record) => {
-          this.#driftRecords = [...this.#driftRecords, record].slice(-driftRecordsMax);
-        },
+        onRecord: (record) => this.#remember(record),
         target: {
           plan: (facets) => this.plan(current().vmi, current().pod, { facets }),
           repair: (facets) => this.repair(current().vmi, current().pod, facets),
