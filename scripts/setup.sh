@@ -33,7 +33,7 @@ aarch64) packages+=(qemu-system-arm qemu-efi-aarch64) ;;
 esac
 command -v kubectl > /dev/null || packages+=(kubernetes-client)
 if $with_tests; then
-  packages+=(docker-registry gcc libc6-dev linux-libc-dev)
+  packages+=(docker-registry gcc libc6-dev linux-libc-dev python3-kubernetes)
   # A disk that BIOS firmware boots.
   [ "$(uname -m)" != x86_64 ] || packages+=(syslinux syslinux-common mtools dosfstools)
   # Either busybox does, and the packages exclude each other.

@@ -181,8 +181,9 @@ function isDryRun(values: readonly string[]): boolean {
   return values.includes('All');
 }
 
-function isTrue(value: string | null): boolean {
-  return value === 'true' || value === '1' || value === '';
+/** Whatever is given is true, but for 0 and false: Python's clients write `True`. As k8s.io/apimachinery's conversion. */
+export function isTrue(value: string | null): boolean {
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 function integer(query: URLSearchParams, name: string): number | undefined {

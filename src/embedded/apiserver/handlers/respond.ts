@@ -76,7 +76,7 @@ export async function sendObject(
   if (mediaType === 'application/yaml') {
     const { stringify } = await import('yaml');
     sendBytes(response, code, mediaType, Buffer.from(stringify(JSON.parse(Buffer.from(bytes).toString('utf8')))));
-  } else if (/[?&]pretty=(?:true|1)(?:&|$)/u.test(response.req.url ?? '')) {
+  } else if (/[?&]pretty=(?:true|1)(?:&|$)/iu.test(response.req.url ?? '')) {
     const indented = JSON.stringify(JSON.parse(Buffer.from(bytes).toString('utf8')), undefined, 2);
     sendBytes(response, code, mediaType, Buffer.from(`${indented}\n`));
   } else {

@@ -1,5 +1,6 @@
 /** Query parameters of the streams of Pods (PodLogOptions, PodExecOptions of core/v1). Pure. Throws StatusError 400. */
 import { badRequest } from '../../../apimachinery/status.ts';
+import { isTrue } from '../request-options.ts';
 import type { ExecRequest, LogRequest } from './backend.ts';
 
 const commandWordsMax = 1024;
@@ -80,8 +81,7 @@ export function parsePort(text: string): number {
 }
 
 function flag(query: URLSearchParams, name: string): boolean {
-  const value = query.get(name);
-  return value === 'true' || value === '1';
+  return isTrue(query.get(name));
 }
 
 function number(query: URLSearchParams, name: string, least: number): number | undefined {
