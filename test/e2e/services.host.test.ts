@@ -1,7 +1,10 @@
 /** Services in front of real VMs: from the host, from a VM's network, from another host. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { pollUntil, withDeadline } from '../../src/base/deadline.ts';
@@ -158,6 +161,82 @@ test('Services reach VMs', { skip, timeout: 480_000 }, async (t) => {
     assert.ok(pages.includes(whoIs(await fetchAnew(url))));
   });
 
+  await t.test('a VM reaches itself by its own Service', async () => {
+    const uid = await podUid(instance, 'one');
+    const page = await fetchFrom(`${instance.runDir}/netns/${uid}`, `http://${ipOf(only)}/`);
+    assert.equal(whoIs(page), pages[0]);
+  });
+
+  await t.test('kubectl expose, create service and apply, and vmlet expose, in all forms', async (subtest) => {
+    const [pod = ''] = await podNames(instance, 'one');
+    const kubectl = async (...words: string[]): Promise<void> => {
+      const { code, err } = await instance.kubectl(...words);
+      assert.equal(code, 0, `kubectl ${words.join(' ')}: ${err}`);
+    };
+    const exposed = ['ep-cluster', 'ep-node', 'ep-none', 'cs-cluster', 'cs-node', 'applied', 'by-name'] as const;
+    subtest.after(() => instance.kubectl('delete', 'service', ...exposed, '--ignore-not-found'));
+    await kubectl('expose', 'pod', pod, '--port=8000', '--target-port=80', '--name=ep-cluster');
+    await kubectl('expose', 'pod', pod, '--port=80', '--type=NodePort', '--name=ep-node');
+    await kubectl('expose', 'pod', pod, '--port=80', '--cluster-ip=None', '--name=ep-none');
+    await kubectl('create', 'service', 'clusterip', 'cs-cluster', '--tcp=80:80');
+    await kubectl('set', 'selector', 'service', 'cs-cluster', 'who=one');
+    await kubectl('create', 'service', 'nodeport', 'cs-node', '--tcp=80:80');
+    await kubectl('set', 'selector', 'service', 'cs-node', 'who=one');
+    const directory = mkdtempSync(join(tmpdir(), 'vmlet-apply-'));
+    subtest.after(() => rmSync(directory, { recursive: true }));
+    const manifest = join(directory, 'service.json');
+    writeFileSync(manifest, JSON.stringify(service('applied', { type: 'NodePort', selector: { who: 'one' } })));
+    await kubectl('apply', '-f', manifest);
+    const named = await instance.vmlet(
+      'expose',
+      'vmi',
+      'one',
+      '--port',
+      '80',
+      '--type',
+      'NodePort',
+      '--name',
+      'by-name',
+    );
+    assert.equal(named.code, 0, named.err);
+
+    await until('the endpoints of all', async () => {
+      const all = await Promise.all(exposed.map((name) => endpointsOf(instance, name)));
+      return all.every((found) => found.join() === ips[0]);
+    });
+    const outside = outsideHost(subtest);
+    for (const name of exposed) {
+      const made = await client.get(serviceType, { namespace: 'default', name });
+      const port = made.spec?.ports?.[0];
+      if (name === 'ep-none') {
+        assert.equal(ipOf(made), 'None');
+        continue;
+      }
+      await until(`the rules of ${name}`, () => listed(instance).includes(`default/${name}:`));
+      assert.equal(whoIs(await fetchAnew(`http://${ipOf(made)}:${port?.port}/`)), pages[0], name);
+      if (made.spec?.type === 'NodePort') {
+        const page = await fetchFrom(outside.netns, `http://${outside.address}:${port?.nodePort}/`);
+        assert.equal(whoIs(page), pages[0], `${name} from another host`);
+      }
+    }
+    const { items } = await client.list(endpointSliceType, {
+      namespace: 'default',
+      labelSelector: `${serviceNameLabel}=ep-none`,
+    });
+    assert.deepEqual(
+      items.map(({ addressType, endpoints, ports }) => [addressType, ports?.[0]?.port, endpoints?.length]),
+      [['IPv4', 80, 1]],
+    );
+    const endpoint = items[0]?.endpoints?.[0];
+    assert.deepEqual(endpoint?.addresses, [ips[0]]);
+    assert.deepEqual(endpoint?.conditions, { ready: true, serving: true, terminating: false });
+    assert.deepEqual([endpoint?.targetRef?.kind, endpoint?.targetRef?.name], ['Pod', pod]);
+    // kubectl knows the kinds that it exposes, and a VM is none of them.
+    const refused = await instance.kubectl('expose', 'vmi', 'one', '--port=80');
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /VirtualMachineInstance/u);
+  });
+
   await t.test('a table that somebody flushed is put back', async () => {
     for (const words of [
       ['flush', 'table', 'inet', tableOf(instance)],
@@ -216,6 +295,11 @@ function listed(instance: TestInstance): string {
   } catch {
     return '';
   }
+}
+
+async function podNames(instance: TestInstance, vmi: string): Promise<string[]> {
+  const { out } = await instance.kubectl('get', 'pods', '-l', `vm.kubevirt.io/name=${vmi}`, '-o', 'name');
+  return out.trim().replaceAll('pod/', '').split('\n');
 }
 
 async function podUid(instance: TestInstance, vmi: string): Promise<string> {

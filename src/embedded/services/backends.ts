@@ -37,24 +37,25 @@ const backendsMax = 4096;
 const affinitySecondsDefault = 10_800;
 const protocols: Readonly<Record<string, Protocol>> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
 
-/** `slicesOf` gives all slices of a Service, of whatever manager. Headless and external Services have no entry. */
-export function servicePorts(
-  services: readonly Service[],
-  slicesOf: (service: Service) => readonly EndpointSlice[],
-): ServicePort[] {
-  const taken = new Set<string>();
-  return services
-    .filter((service) => service.spec?.type !== 'ExternalName' && !isHeadless(service))
-    .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
-    .flatMap((service) => portsOf(service, slicesOf(service)))
-    .filter(({ address, port, protocol }) => {
-      // Two Services with one address is a mistake upstream of here: the first one has it.
-      const key = `${address} ${protocol} ${port}`;
-      return !taken.has(key) && taken.add(key);
-    });
+/** What makes an entry another one: its backends and names do not. */
+export function portKey({ address, port, protocol }: ServicePort): string {
+  return `${address} ${protocol} ${port}`;
 }
 
-function portsOf(service: Service, slices: readonly EndpointSlice[]): ServicePort[] {
+/** Two Services with one address is a mistake upstream of here: the first one has it. */
+export function withoutTaken(ports: readonly ServicePort[]): ServicePort[] {
+  const taken = new Set<string>();
+  return ports.filter((port) => {
+    const key = portKey(port);
+    return !taken.has(key) && taken.add(key);
+  });
+}
+
+/** `slices` are all of the Service, of whatever manager. Headless and external Services have no entry. */
+export function portsOf(service: Service, slices: readonly EndpointSlice[]): ServicePort[] {
+  if (service.spec?.type === 'ExternalName' || isHeadless(service)) {
+    return [];
+  }
   const {
     clusterIP = '',
     clusterIPs = [],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Table } from '../../linux/nftables/types.ts';
-import { servicePorts } from './backends.ts';
+import { portsOf } from './backends.ts';
 import type { EndpointSlice, Service } from './kinds.ts';
 import { planServiceTable, type TableOp } from './plan.ts';
 import { affinityName, type DataPlaneSettings, endpointsName, serviceTable } from './table.ts';
@@ -25,7 +25,7 @@ function slice(addresses: readonly string[], conditions: object = { ready: true 
 }
 
 const web = service('web', { clusterIP: '10.96.0.9', type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] });
-const ports = (addresses: readonly string[], of: Service = web) => servicePorts([of], () => [slice(addresses)]);
+const ports = (addresses: readonly string[], of: Service = web) => portsOf(of, [slice(addresses)]);
 const table = (addresses: readonly string[], of: Service = web): Table => {
   const made = serviceTable(settings, ports(addresses, of));
   assert.ok(made);
@@ -34,7 +34,7 @@ const table = (addresses: readonly string[], of: Service = web): Table => {
 const kinds = (ops: readonly TableOp[]): string[] => ops.map(({ kind }) => kind);
 
 test('what is used of slices: ready endpoints, ending ones where there is no other, no address of the host', () => {
-  const backends = (...slices: EndpointSlice[]) => servicePorts([web], () => slices)[0]?.backends;
+  const backends = (...slices: EndpointSlice[]) => portsOf(web, slices)[0]?.backends;
   assert.deepEqual(backends(slice(['10.1.0.3', '10.1.0.2', '10.1.0.2'])), [
     { address: '10.1.0.2', port: 8080 },
     { address: '10.1.0.3', port: 8080 },
@@ -47,14 +47,8 @@ test('what is used of slices: ready endpoints, ending ones where there is no oth
 });
 
 test('headless and external Services need no rules; without a Service there is no table', () => {
-  assert.deepEqual(
-    servicePorts([service('h', { clusterIP: 'None', ports: [{ port: 1 }] })], () => []),
-    [],
-  );
-  assert.deepEqual(
-    servicePorts([service('e', { type: 'ExternalName' })], () => []),
-    [],
-  );
+  assert.deepEqual(portsOf(service('h', { clusterIP: 'None', ports: [{ port: 1 }] }), []), []);
+  assert.deepEqual(portsOf(service('e', { type: 'ExternalName' }), []), []);
   assert.equal(serviceTable(settings, []), undefined);
   assert.deepEqual(planServiceTable(ref, undefined, undefined), []);
   assert.deepEqual(kinds(planServiceTable(ref, undefined, table(['10.1.0.2']))), ['delete-table']);

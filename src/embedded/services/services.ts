@@ -11,7 +11,7 @@ import { startController } from '../../client/controller.ts';
 import { formatCulprit } from '../../client/drift/culprit.ts';
 import { type DriftFinding, type DriftPlan, startDriftLoop } from '../../client/drift/loop.ts';
 import { startInformer } from '../../client/informer.ts';
-import { keyOf } from '../../client/object-key.ts';
+import { parseKey } from '../../client/object-key.ts';
 import type { Fd } from '../../linux/fd/fd.ts';
 import { NETLINK_NETFILTER } from '../../linux/netlink/constants.ts';
 import { subscribe } from '../../linux/netlink/subscribe.ts';
@@ -19,11 +19,11 @@ import { NFNLGRP_NFTABLES } from '../../linux/nftables/constants.ts';
 import { createTransactionDecoder } from '../../linux/nftables/notifications.ts';
 import { findCulprit } from '../../linux/process/culprit.ts';
 import type { Reactor } from '../../linux/reactor/reactor.ts';
-import { type ServicePort, servicePorts } from './backends.ts';
 import { openDataPlane } from './data-plane.ts';
 import { sliceIndexers, startEndpointController } from './endpoint-controller.ts';
 import { endpointSliceType, type Service, serviceType } from './kinds.ts';
 import { describeTableOp, type TableOp } from './plan.ts';
+import { createPortCache } from './port-cache.ts';
 import type { DataPlaneSettings } from './table.ts';
 
 export interface ServicesOptions extends DataPlaneSettings {
@@ -62,8 +62,10 @@ export function startServices(options: ServicesOptions): Services {
   const slices = startInformer(client, endpointSliceType, { signal, logger, indexers: sliceIndexers });
   const endpoints = startEndpointController({ client, logger, signal, services, slices });
 
-  const wanted = (): ServicePort[] =>
-    servicePorts(services.list(), (service) => slices.byIndex('service', keyOf(service)));
+  const ports = createPortCache({
+    service: (key) => services.get(parseKey(key)),
+    slices: (key) => slices.byIndex('service', key),
+  });
   let isReady = false;
 
   const controller = startController({
@@ -74,7 +76,7 @@ export function startServices(options: ServicesOptions): Services {
     async reconcile() {
       await Promise.all([services.ready, slices.ready]);
       const startedMs = performance.now();
-      const ops = plane.apply(wanted());
+      const ops = plane.apply(ports.ports());
       isReady = true;
       if (ops.length > 0) {
         const fields = { operations: ops.map(describeTableOp).slice(0, 20), tookMs: performance.now() - startedMs };
@@ -82,18 +84,23 @@ export function startServices(options: ServicesOptions): Services {
       }
     },
   });
-  const look = (): void => controller.enqueue(tableKey);
-  look();
-  services.onChange(look);
-  slices.onChange(look);
+  const changed = (keys: readonly string[]): void => {
+    keys.forEach((key) => ports.changed(key));
+    controller.enqueue(tableKey);
+  };
+  changed([]);
+  services.onChange(({ key }) => changed([key]));
+  slices.onChange(({ object, previous }) =>
+    changed([object, previous].flatMap((slice) => (slice === undefined ? [] : sliceIndexers.service(slice)))),
+  );
 
   const show = (ops: readonly TableOp[]): DriftPlan<typeof part>[] =>
     ops.length === 0 ? [] : [{ facet: part, steps: ops.map((op) => ({ what: describeTableOp(op) })) }];
   const drift = startDriftLoop<typeof part>({
     target: {
       // Before the first look at all Services nothing is known to be wrong.
-      plan: async () => (isReady ? show(plane.plan(wanted())) : []),
-      repair: async () => show(plane.repair(wanted())),
+      plan: async () => (isReady ? show(plane.drift(ports.ports())) : []),
+      repair: async () => show(plane.repair(ports.ports())),
     },
     facets: [part],
     resyncMs,
@@ -112,7 +119,9 @@ export function startServices(options: ServicesOptions): Services {
       onMessages(messages) {
         for (const { changes, droppedChanges, end } of decoder.push(messages)) {
           const isOurs = droppedChanges > 0 || changes.some((change) => change.table === table);
-          if (isOurs && end?.processId !== process.pid) {
+          const isForeign = isOurs && end?.processId !== process.pid;
+          plane.heard({ generation: end?.generation, isForeign });
+          if (isForeign) {
             drift.notice(
               [part],
               end?.processId === undefined ? undefined : findCulprit(end.processId, end.processName),
@@ -122,6 +131,7 @@ export function startServices(options: ServicesOptions): Services {
       },
       onOverrun() {
         decoder.flush();
+        plane.heard({ generation: undefined, isForeign: true });
         drift.notice([part]);
       },
     }),

@@ -40,7 +40,7 @@ import { type FieldName, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, loadField } fro
 import type { BaseChain, Chain, NftSet, Rule, SetElement, SetType, Table } from '../../linux/nftables/types.ts';
 import { addressHex, concatHex, hostUint32Hex, portHex, uintHex } from '../../linux/nftables/values.ts';
 import { overlaps } from '../podnetwork/addresses.ts';
-import type { Backend, Protocol, ServicePort } from './backends.ts';
+import { type Backend, portKey, type Protocol, type ServicePort } from './backends.ts';
 
 export interface DataPlaneSettings {
   readonly table: string;
@@ -61,16 +61,22 @@ const families = {
   IPv4: { suffix: '4', nfproto: 'ip', type: 'ipv4_addr', saddr: 'ip saddr', daddr: 'ip daddr', portRegister: 9 },
   IPv6: { suffix: '6', nfproto: 'ip6', type: 'ipv6_addr', saddr: 'ip6 saddr', daddr: 'ip6 daddr', portRegister: 2 },
 } as const;
-type Family = keyof typeof families;
+export type Family = keyof typeof families;
 const [TARGET_REGISTER, CLIENT_REGISTER] = [1, 3];
 const loopback = { IPv4: '127.0.0.0/8', IPv6: '::1/128' } as const;
 
 /** The whole table; undefined when no Service needs one. */
 export function serviceTable(settings: DataPlaneSettings, ports: readonly ServicePort[]): Table | undefined {
-  if (ports.length === 0) {
-    return undefined;
-  }
-  const used = (Object.keys(families) as Family[]).filter((family) => ports.some((port) => port.family === family));
+  return ports.length === 0 ? undefined : tableOf(settings, ports, usedFamilies(ports));
+}
+
+/** In the order in which the table has them. */
+export function usedFamilies(ports: readonly ServicePort[]): Family[] {
+  return (Object.keys(families) as Family[]).filter((family) => ports.some((port) => port.family === family));
+}
+
+/** The same with these ports alone, of a table that is for `used`: what two of them differ in, two tables differ in. */
+export function tableOf(settings: DataPlaneSettings, ports: readonly ServicePort[], used: readonly Family[]): Table {
   const served = ports.filter(({ backends }) => backends.length > 0);
   return {
     family: 'inet',
@@ -113,9 +119,7 @@ function familySets(settings: DataPlaneSettings, family: Family, all: readonly S
   const [served, refused] = [part(true), part(false)];
   const outside = ports
     .flatMap(({ backends, protocol }) => backends.map((backend) => ({ ...backend, protocol })))
-    .filter(
-      ({ address }) => !settings.podNetworks.some((network) => overlaps(network, `${address}/${hostBits(family)}`)),
-    )
+    .filter(({ address }) => isOutside(settings, address))
     .map(({ address, port, protocol }) => ({
       key: concatHex(addressHex(address), uintHex(protocolNumbers[protocol], 1), portHex(port)),
     }));
@@ -271,17 +275,36 @@ function targetHex({ address, port }: Backend): string {
   return concatHex(addressHex(address), portHex(port));
 }
 
+const portIds = new WeakMap<ServicePort, string>();
+
 /** By what the port is, never by its endpoints: their changes change no name. */
-function portId({ address, port, protocol }: ServicePort): string {
-  return createHash('sha256').update(`${address} ${protocol} ${port}`).digest('hex').slice(0, 12);
+function portId(port: ServicePort): string {
+  const known = portIds.get(port) ?? createHash('sha256').update(portKey(port)).digest('hex').slice(0, 12);
+  portIds.set(port, known);
+  return known;
 }
 
 export const chainName = (port: ServicePort): string => `service-${portId(port)}`;
 export const endpointsName = (port: ServicePort): string => `endpoints-${portId(port)}`;
 export const affinityName = (port: ServicePort): string => `affinity-${portId(port)}`;
 
-function hostBits(family: Family): number {
-  return family === 'IPv4' ? 32 : 128;
+/** Whether the endpoint is no pod of this host. */
+function isOutside({ podNetworks }: DataPlaneSettings, address: string): boolean {
+  const host = `${address}/${address.includes(':') ? 128 : 32}`;
+  return !podNetworks.some((network) => overlaps(network, host));
+}
+
+/** Elements of the port that another port may have too: its node port, and endpoints outside. */
+export function sharedElements(
+  settings: DataPlaneSettings,
+  { backends, family, nodePort, protocol }: ServicePort,
+): string[] {
+  return [
+    ...(nodePort === undefined ? [] : [`${family} ${protocol} ${nodePort}`]),
+    ...backends
+      .filter(({ address }) => isOutside(settings, address))
+      .map(({ address, port }) => `${address} ${protocol} ${port}`),
+  ];
 }
 
 function withoutRepeats(elements: readonly SetElement[]): SetElement[] {

@@ -192,7 +192,8 @@ function readTable(socket: NetlinkSocket, head: FamilyTable): Table {
   };
 }
 
-function readSet(socket: NetlinkSocket, table: TableRef, set: Omit<NftSet, 'elements'>): NftSet {
+/** Fills the elements of one set. Throws KernelError, ENOENT when it is not there. */
+export function readSet(socket: NetlinkSocket, table: TableRef, set: Omit<NftSet, 'elements'>): NftSet {
   const parts = dump(
     socket,
     request({
