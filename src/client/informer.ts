@@ -29,6 +29,8 @@ export interface InformerOptions<T extends KubeObject> {
   readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly indexers?: Indexers<T>;
+  /** What is kept of an object: a copy without what nobody asks for. Its identity and revision must stay. */
+  readonly transform?: (object: T) => T;
 }
 
 export interface Informer<T extends KubeObject> {
@@ -50,7 +52,7 @@ export function startInformer<T extends KubeObject>(
   type: ResourceType<T>,
   options: InformerOptions<T>,
 ): Informer<T> {
-  const { signal, logger } = options;
+  const { signal, logger, transform = (object: T): T => object } = options;
   const cache = createObjectCache<T>(options.indexers);
   const callbacks: ((change: Change<T>) => void)[] = [];
   const ready = Promise.withResolvers<void>();
@@ -84,10 +86,10 @@ export function startInformer<T extends KubeObject>(
   const relist = async (): Promise<string> => {
     const items: T[] = [];
     let page = await client.list(type, { ...selection, limit: LIST_PAGE_ITEMS });
-    items.push(...page.items);
+    items.push(...page.items.map(transform));
     while (page.metadata.continue !== undefined && page.metadata.continue !== '') {
       page = await client.list(type, { ...selection, limit: LIST_PAGE_ITEMS, continue: page.metadata.continue });
-      items.push(...page.items);
+      items.push(...page.items.map(transform));
     }
     for (const change of cache.replaceAll(items)) {
       publish(change);
@@ -119,7 +121,7 @@ export function startInformer<T extends KubeObject>(
           if (event.type === 'BOOKMARK') {
             continue;
           }
-          publish(event.type === 'DELETED' ? cache.remove(keyOf(event.object)) : cache.put(event.object));
+          publish(event.type === 'DELETED' ? cache.remove(keyOf(event.object)) : cache.put(transform(event.object)));
         }
       } catch (error) {
         if (isExpired(error)) {

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { configMapType, secretType } from '../../src/apimachinery/core.ts';
+import { badRequest } from '../../src/apimachinery/status.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { writeKubeconfig } from '../../src/embedded/apiserver/kubeconfig.ts';
+import type { PodStreamBackend } from '../../src/embedded/apiserver/pod-streams/backend.ts';
 import { startTestServer } from '../../src/embedded/apiserver/test-server.ts';
 import { openLmdbStore } from '../../src/embedded/store/lmdb-backend.ts';
 import type { Store } from '../../src/embedded/store/store.ts';
@@ -16,6 +17,13 @@ export interface EmbeddedServer {
   close(): Promise<void>;
 }
 
+/** Pods are only stored here. */
+const noStreams: PodStreamBackend = {
+  openLog: () => Promise.reject(badRequest('no node runs this Pod')),
+  exec: () => Promise.reject(badRequest('no node runs this Pod')),
+  connect: () => Promise.reject(badRequest('no node runs this Pod')),
+};
+
 /** Few, so that there are revisions that are no longer kept; more than the cases write while one of them runs. */
 const historyEvents = 1000;
 
@@ -23,7 +31,7 @@ export async function startEmbeddedServer(): Promise<EmbeddedServer> {
   const directory = mkdtempSync(join(tmpdir(), 'vmlet-conformance-'));
   const store = openLmdbStore({ path: join(directory, 'store.mdb'), historyEvents });
   await outdateFirstRevision(store);
-  const server = await startTestServer({ store });
+  const server = await startTestServer({ store, podStreams: noStreams });
   const { ca, client } = server.certificates;
   const kubeconfig = join(server.directory, 'kubeconfig');
   writeKubeconfig(kubeconfig, { server: `https://127.0.0.1:${server.port}`, ca: ca.cert, ...client });
@@ -32,7 +40,7 @@ export async function startEmbeddedServer(): Promise<EmbeddedServer> {
     client: server.client,
     logger: silentLogger,
     signal: stopping.signal,
-    types: [configMapType, secretType],
+    kinds: server.kinds,
   });
   return {
     kubeconfig,

@@ -4,7 +4,7 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { configMapType, leaseType, namespaceType, nodeType, podType, secretType } from '../../apimachinery/core.ts';
+import { podType } from '../../apimachinery/core.ts';
 import type { AgentContext } from '../../agent/context.ts';
 import { createExplainer } from '../../agent/explain/explain-manifest.ts';
 import { readMachineHostFacts } from '../../agent/explain/host-facts.ts';
@@ -39,7 +39,6 @@ import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
 import { createPodStreamBackend } from '../../embedded/podruntime/pod-stream-backend.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
-import { endpointSliceType, endpointsType, serviceType } from '../../embedded/services/kinds.ts';
 import { defaultServiceRanges } from '../../embedded/apiserver/services/allocation.ts';
 import { overlaps } from '../../embedded/podnetwork/addresses.ts';
 import { servicesTable, startServices } from '../../embedded/services/services.ts';
@@ -71,21 +70,6 @@ import { guardCondition, machinesOfPods, reportPodNetworkDrift, takenNics } from
 import type { StandaloneSettings } from './settings.ts';
 import { vmMetrics } from './vm-metrics.ts';
 import { startTraces } from './traces.ts';
-
-/** Kinds whose objects can own others or be owned. */
-const collectedTypes = [
-  podType,
-  configMapType,
-  secretType,
-  leaseType,
-  namespaceType,
-  nodeType,
-  serviceType,
-  endpointsType,
-  endpointSliceType,
-  vmType,
-  vmiType,
-];
 
 export interface Standalone {
   readonly kubeconfig: string;
@@ -283,7 +267,7 @@ export async function startStandalone(options: {
     client,
     logger: logger.child({ name: 'garbage' }),
     signal,
-    types: collectedTypes,
+    kinds: server.kinds,
   });
 
   const vms = startInformer(client, vmType, { signal, logger });

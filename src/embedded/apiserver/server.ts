@@ -25,6 +25,7 @@ import { startNamespaceLifecycle } from './namespace-lifecycle.ts';
 import type { PodStreamBackend } from './pod-streams/backend.ts';
 import { createPodStreams, podStreamSubresources } from './pod-streams/pod-streams.ts';
 import { createRegistry } from './registry.ts';
+import type { ServedKinds } from './registry.ts';
 import type { ResourceDefinition } from './resource.ts';
 import { defaultServiceRanges } from './services/allocation.ts';
 import type { ServiceRanges } from './services/allocation.ts';
@@ -56,6 +57,8 @@ export interface ApiServer {
   /** In process, as system:masters. Works before `listen`. */
   readonly client: KubeClient;
   clientFor(user: UserInfo): KubeClient;
+  /** The kinds of now; definitions add and remove some. */
+  readonly kinds: ServedKinds;
   /** Port 0 takes a free one. */
   listen(options: { host?: string; port: number }): Promise<{ port: number }>;
   /** Ends watches and connections, waits for work in flight. */
@@ -120,6 +123,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return {
     client,
     clientFor: (user) => createInProcessClient(context, user),
+    kinds: registry.kinds,
     listen: ({ host = '127.0.0.1', port }) => front.listen({ host, port }),
     async close() {
       await front.close();

@@ -10,6 +10,7 @@ import type { KubeClient } from '../../client/client.ts';
 import { openLmdbStore } from '../store/lmdb-backend.ts';
 import { createCertificates } from './pki.ts';
 import type { Certificates } from './pki.ts';
+import type { ServedKinds } from './registry.ts';
 import { createApiServer } from './server.ts';
 import type { ApiServerOptions } from './server.ts';
 
@@ -35,6 +36,7 @@ export interface CallOptions {
 
 export interface TestServer {
   readonly client: KubeClient;
+  readonly kinds: ServedKinds;
   readonly certificates: Certificates;
   readonly directory: string;
   readonly port: number;
@@ -94,6 +96,7 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
 
   return {
     client: server.client,
+    kinds: server.kinds,
     certificates,
     directory,
     port,

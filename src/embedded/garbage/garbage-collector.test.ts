@@ -7,13 +7,30 @@ import { pollUntil } from '../../base/deadline.ts';
 import { silentLogger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { createMemoryClient } from '../../client/memory-client.ts';
+import type { ServedKind, ServedKinds } from '../apiserver/registry.ts';
 import { startGarbageCollector } from './garbage-collector.ts';
 
-function start(t: TestContext, client: KubeClient): void {
+/** Gives what makes another kind known. */
+function start(t: TestContext, client: KubeClient): (type: ResourceType) => void {
   const abort = new AbortController();
   t.after(() => abort.abort());
-  const types: ResourceType[] = [configMapType, secretType];
-  startGarbageCollector({ client, logger: silentLogger, signal: abort.signal, types });
+  const served = [configMapType, secretType].map(servedKind);
+  let changed = (): void => undefined;
+  const kinds: ServedKinds = {
+    list: () => [...served],
+    onChange: (callback) => {
+      changed = callback;
+    },
+  };
+  startGarbageCollector({ client, logger: silentLogger, signal: abort.signal, kinds });
+  return (type) => {
+    served.push(servedKind(type));
+    changed();
+  };
+}
+
+function servedKind(type: ResourceType): ServedKind {
+  return { type, versions: [type.version] };
 }
 
 const owner = (name: string): ConfigMap => ({
@@ -76,6 +93,22 @@ test('an owner of the same name and another uid is no owner', async (t) => {
   start(t, client);
   await gone(client, secretType, 'stale');
   await client.get(secretType, { namespace: 'ns', name: 'foreign' });
+});
+
+test('an owner of a kind that becomes known later, and is not there', async (t) => {
+  const client = createMemoryClient();
+  const reference = { apiVersion: 'example.com/v1', kind: 'Rack', name: 'r', uid: 'u' };
+  await client.create(secretType, owned('racked', reference));
+  await client.create(secretType, owned('other-version', { ...reference, apiVersion: 'example.com/v9' }));
+  const a = await client.create(configMapType, owner('a'));
+  await client.create(secretType, owned('only-a', referenceTo(a)));
+  const serve = start(t, client);
+  await client.delete(configMapType, { namespace: 'ns', name: 'a' });
+  await gone(client, secretType, 'only-a');
+  await client.get(secretType, { namespace: 'ns', name: 'racked' });
+  serve({ group: 'example.com', version: 'v1', resource: 'racks', kind: 'Rack', namespaced: true });
+  await gone(client, secretType, 'racked');
+  await client.get(secretType, { namespace: 'ns', name: 'other-version' });
 });
 
 test('foreground: the owner goes last', async (t) => {

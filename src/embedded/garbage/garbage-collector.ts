@@ -1,71 +1,75 @@
 /**
  * Deletes what belongs to nobody any more, and carries out orphaning and foreground deletion, as kube-controller-manager
- * does on a cluster. Works on the kinds it is told; an owner of another kind counts as present.
+ * does on a cluster. Works on all kinds that are served; an owner of another kind counts as present.
  */
-import type { KubeObject, OwnerReference, ResourceType } from '../../apimachinery/object.ts';
+import type { ObjectMeta, OwnerReference, ResourceType } from '../../apimachinery/object.ts';
 import { isNotFound } from '../../apimachinery/status.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { startController, type Controller } from '../../client/controller.ts';
-import { startInformer, type Informer } from '../../client/informer.ts';
-import { formatKey, keyOf, parseKey } from '../../client/object-key.ts';
-import { decide, FOREGROUND, type Action, type Dependent, type OwnerState } from './decide.ts';
+import { keyOf } from '../../client/object-key.ts';
+import type { Change } from '../../client/object-cache.ts';
+import type { ServedKinds } from '../apiserver/registry.ts';
+import { decide, FOREGROUND, type Action, type OwnerState, type Propagation } from './decide.ts';
+import { watchKinds } from './watched-kinds.ts';
+import type { CollectedObject, FoundObject } from './watched-kinds.ts';
 
 export interface GarbageCollectorOptions {
   readonly client: KubeClient;
+  readonly kinds: ServedKinds;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Kinds that own or are owned. */
-  readonly types: readonly ResourceType[];
 }
 
-interface Watched {
-  readonly type: ResourceType;
-  readonly informer: Informer<KubeObject>;
-}
+export function startGarbageCollector({ client, kinds, logger, signal }: GarbageCollectorOptions): Controller {
+  const controller = startController({ name: 'garbage-collector', reconcile, logger, signal });
+  const watched = watchKinds({
+    client,
+    kinds,
+    logger,
+    signal,
+    onChange: enqueueConcerned,
+    onKindAdded: (ids) => {
+      for (const id of ids) {
+        controller.enqueue(id);
+      }
+    },
+  });
 
-export function startGarbageCollector(options: GarbageCollectorOptions): Controller {
-  const { client, logger, signal } = options;
-  const watched = new Map<string, Watched>();
-  for (const type of options.types) {
-    const indexers = {
-      owner: (object: KubeObject) => (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
-    };
-    watched.set(kindId(apiVersionOf(type), type.kind), {
-      type,
-      informer: startInformer(client, type, { signal, logger, indexers }),
-    });
+  function enqueueConcerned(id: string, { object, previous }: Change<CollectedObject>): void {
+    const state = object ?? previous;
+    const references = object?.metadata.ownerReferences ?? [];
+    if (object !== undefined && (references.length > 0 || object.metadata.deletionTimestamp !== undefined)) {
+      controller.enqueue(id);
+    }
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) {
+      for (const dependent of watched.dependentsOf(state?.metadata.uid ?? '')) {
+        controller.enqueue(dependent.id);
+      }
+    }
+    // An owner may be waiting for this one to go, or to name it no more.
+    for (const reference of previous?.metadata.ownerReferences ?? []) {
+      const type = watched.typeOf(reference);
+      const owner = type && watched.idOf(type, state?.metadata.namespace, reference.name);
+      if (owner !== undefined && isLeaving(watched.find(owner)?.object)) {
+        controller.enqueue(owner);
+      }
+    }
   }
 
-  /** `kubevirt.io/v1 VirtualMachine|ns/name`: a work queue holds objects of all kinds. */
-  const find = (id: string): { type: ResourceType; object: KubeObject } | undefined => {
-    const bar = id.indexOf('|');
-    const entry = watched.get(id.slice(0, bar));
-    const object = entry?.informer.get(parseKey(id.slice(bar + 1)));
-    return entry === undefined || object === undefined ? undefined : { type: entry.type, object };
-  };
-  const ownerId = ({ apiVersion, kind, name }: OwnerReference, namespace: string | undefined): string | undefined => {
-    const entry = watched.get(kindId(apiVersion, kind));
-    return entry && `${kindId(apiVersion, kind)}|${formatKey(entry.type.namespaced ? { namespace, name } : { name })}`;
-  };
-  const dependentsOf = (uid: string): Dependent[] =>
-    [...watched].flatMap(([kind, { informer }]) =>
-      informer.byIndex('owner', uid).map((object) => ({ id: `${kind}|${keyOf(object)}`, object })),
-    );
-
   /** The cache first; what it does not know is asked for, since it may lag behind. */
-  const stateOf = async (reference: OwnerReference, namespace: string | undefined): Promise<OwnerState> => {
-    const entry = watched.get(kindId(reference.apiVersion, reference.kind));
-    if (entry === undefined) {
+  async function stateOf(reference: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
+    const type = watched.typeOf(reference);
+    // What is in no namespace cannot belong to what is in one: nobody can say in which.
+    if (type === undefined || (type.namespaced && namespace === undefined)) {
       return 'unknown';
     }
-    const key = { name: reference.name, namespace: entry.type.namespaced ? namespace : undefined };
-    const cached = entry.informer.get(key);
+    const cached = watched.find(watched.idOf(type, namespace, reference.name))?.object;
     if (cached?.metadata.uid === reference.uid) {
       return isLeaving(cached) ? 'leaving' : 'present';
     }
     try {
-      const live = await client.get(entry.type, key);
+      const live = await client.get(type, { name: reference.name, ...(type.namespaced && { namespace }) });
       return live.metadata.uid !== reference.uid ? 'absent' : isLeaving(live) ? 'leaving' : 'present';
     } catch (error) {
       if (isNotFound(error)) {
@@ -73,31 +77,34 @@ export function startGarbageCollector(options: GarbageCollectorOptions): Control
       }
       throw error;
     }
-  };
+  }
 
-  const reconcile = async (id: string): Promise<void> => {
-    await Promise.all([...watched.values()].map(({ informer }) => informer.ready));
-    const found = find(id);
+  async function reconcile(id: string): Promise<void> {
+    const found = watched.find(id);
     if (found === undefined) {
       return;
     }
-    const { type, object } = found;
+    const { object } = found;
     const { namespace, ownerReferences = [], uid = '' } = object.metadata;
     const owners = await Promise.all(
       ownerReferences.map(async (reference) => ({ reference, state: await stateOf(reference, namespace) })),
     );
-    for (const action of decide({ object, owners, dependents: dependentsOf(uid) })) {
+    // Only where dependents count: a kind that cannot be listed must not hold up everything.
+    if (object.metadata.deletionTimestamp !== undefined || owners.some(({ state }) => state === 'leaving')) {
+      await watched.ready();
+    }
+    for (const action of decide({ object, owners, dependents: watched.dependentsOf(uid) })) {
       try {
-        await apply(type, object, action);
+        await apply(found, action);
       } catch (error) {
         if (!isNotFound(error)) {
           throw error;
         }
       }
     }
-  };
+  }
 
-  const apply = async (type: ResourceType, object: KubeObject, action: Action): Promise<void> => {
+  async function apply({ type, object }: FoundObject, action: Action): Promise<void> {
     switch (action.type) {
       case 'delete':
         logger.info({ kind: type.kind, object: keyOf(object) }, 'deleting: its owners are gone');
@@ -106,71 +113,42 @@ export function startGarbageCollector(options: GarbageCollectorOptions): Control
         return disown(type, object, action.uids);
       case 'removeFinalizer': {
         const finalizers = (object.metadata.finalizers ?? []).filter((it) => it !== action.finalizer);
-        await client.update(type, { ...object, metadata: { ...object.metadata, finalizers } });
-        return;
+        return change(type, object, { finalizers });
       }
       case 'disown': {
-        const dependent = find(action.dependent);
+        const dependent = watched.find(action.dependent);
         if (dependent !== undefined) {
           await disown(dependent.type, dependent.object, [action.uid]);
         }
       }
     }
-  };
-
-  const remove = async (
-    type: ResourceType,
-    object: KubeObject,
-    propagationPolicy: 'Background' | 'Foreground' | 'Orphan',
-  ): Promise<void> => {
-    const { uid, resourceVersion } = object.metadata;
-    // The revision too: an owner may just have been added.
-    const preconditions = {
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    };
-    await client.delete(type, object.metadata, { propagationPolicy, preconditions });
-  };
-
-  const disown = async (type: ResourceType, object: KubeObject, uids: readonly string[]): Promise<void> => {
-    const ownerReferences = (object.metadata.ownerReferences ?? []).filter(({ uid }) => !uids.includes(uid));
-    await client.update(type, { ...object, metadata: { ...object.metadata, ownerReferences } });
-  };
-
-  const controller = startController({ name: 'garbage-collector', reconcile, logger, signal });
-  for (const [kind, { informer }] of watched) {
-    informer.onChange(({ key, object, previous }) => {
-      const state = object ?? previous;
-      const references = object?.metadata.ownerReferences ?? [];
-      if (object !== undefined && (references.length > 0 || object.metadata.deletionTimestamp !== undefined)) {
-        controller.enqueue(`${kind}|${key}`);
-      }
-      if (object === undefined || object.metadata.deletionTimestamp !== undefined) {
-        for (const { id } of dependentsOf(state?.metadata.uid ?? '')) {
-          controller.enqueue(id);
-        }
-      }
-      // An owner may be waiting for this one to go, or to name it no more.
-      for (const reference of previous?.metadata.ownerReferences ?? []) {
-        const id = ownerId(reference, state?.metadata.namespace);
-        const owner = id === undefined ? undefined : find(id)?.object;
-        if (id !== undefined && owner !== undefined && isLeaving(owner)) {
-          controller.enqueue(id);
-        }
-      }
-    });
   }
+
+  async function remove(type: ResourceType, object: CollectedObject, propagationPolicy: Propagation): Promise<void> {
+    // The revision too: an owner may just have been added.
+    await client.delete(type, object.metadata, { propagationPolicy, preconditions: identity(object) });
+  }
+
+  function disown(type: ResourceType, object: CollectedObject, uids: readonly string[]): Promise<void> {
+    const ownerReferences = (object.metadata.ownerReferences ?? []).filter(({ uid }) => !uids.includes(uid));
+    return change(type, object, { ownerReferences });
+  }
+
+  /** Conflict where the object is not the one that was looked at any more. */
+  async function change(type: ResourceType, object: CollectedObject, metadata: Partial<ObjectMeta>): Promise<void> {
+    const body = { metadata: { ...identity(object), ...metadata } };
+    await client.patch(type, object.metadata, { type: 'merge', body });
+  }
+
   return controller;
 }
 
-function isLeaving(object: KubeObject): boolean {
-  return object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).includes(FOREGROUND);
+function identity({ metadata }: CollectedObject): { uid?: string; resourceVersion?: string } {
+  const { uid, resourceVersion } = metadata;
+  return { ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
 }
 
-function apiVersionOf(type: ResourceType): string {
-  return type.group === '' ? type.version : `${type.group}/${type.version}`;
-}
-
-function kindId(apiVersion: string, kind: string): string {
-  return `${apiVersion} ${kind}`;
+function isLeaving(object: CollectedObject | undefined): boolean {
+  const { deletionTimestamp, finalizers = [] } = object?.metadata ?? {};
+  return deletionTimestamp !== undefined && finalizers.includes(FOREGROUND);
 }

@@ -267,6 +267,47 @@ export const ownerCases = area('owners', ownership, (rule) => {
     const { childPath } = await family(world, { uid: '11111111-2222-3333-4444-555555555555' });
     await world.eventually(childPath, ({ code }) => code === 404, 'the dependent to go');
   });
+  rule('custom resources own and are owned', async (world) => {
+    const { ownerPath, owner } = await family(world);
+    const { name, uid } = owner.metadata;
+    const widget = await world.makeWidget(
+      {},
+      { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name, uid }] },
+    );
+    const { apiVersion, kind, metadata } = widget;
+    const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: metadata.uid }];
+    const last = await world.makeMap({ metadata: { ownerReferences } });
+    expectCode(await world.remove(`${ownerPath}?propagationPolicy=Background`), 200);
+    await world.eventually(
+      `${world.widgets}/${metadata.name}`,
+      ({ code }) => code === 404,
+      'the custom resource to go',
+    );
+    await world.eventually(`${world.maps}/${last.metadata.name}`, ({ code }) => code === 404, 'its dependent to go');
+  });
+  rule('a custom resource waits for its dependents in the foreground', async (world) => {
+    const { apiVersion, kind, metadata } = await world.makeWidget();
+    const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: metadata.uid, blockOwnerDeletion: true }];
+    const child = await world.makeMap({ metadata: { ownerReferences, finalizers: [hold] } });
+    const path = `${world.widgets}/${metadata.name}`;
+    const childPath = `${world.maps}/${child.metadata.name}`;
+    expectCode(await world.remove(`${path}?propagationPolicy=Foreground`), 200);
+    await world.eventually(
+      childPath,
+      ({ json }) => json?.metadata?.deletionTimestamp !== undefined,
+      'the dependent to be deleted',
+    );
+    expectCode(await world.get(path), 200);
+    expectCode(await world.patch(childPath, mergePatch, { metadata: { finalizers: null } }), 200);
+    await world.eventually(path, ({ code }) => code === 404, 'the custom resource to go');
+  });
+  rule('an object of any kind can be deleted in the foreground', async (world) => {
+    const name = world.name('sa');
+    const path = `/api/v1/namespaces/${world.namespace}/serviceaccounts`;
+    expectCode(await world.post(path, { metadata: { name } }), 201);
+    expectCode(await world.remove(`${path}/${name}?propagationPolicy=Foreground`), 200);
+    await world.eventually(`${path}/${name}`, ({ code }) => code === 404, 'the object to go');
+  });
   rule('an owner in another namespace does not count', async (world) => {
     const namespace = await world.makeNamespace();
     const answer = await world.post(`/api/v1/namespaces/${namespace}/configmaps`, {
