@@ -1,5 +1,6 @@
 /** The suite, in the order in which it runs. */
 import type { ConformanceCase } from './case.ts';
+import { agentCases, oldWatchCases, parameterCases, socketCases, subresourceCases } from './cases/agents.ts';
 import { applyCases, managedFieldsCases } from './cases/apply.ts';
 import { accessCases, builtinCases } from './cases/builtins.ts';
 import { javascriptCases, kubectlCases } from './cases/clients.ts';
@@ -55,6 +56,11 @@ export const allCases: readonly ConformanceCase[] = [
   expressionCases,
   builtinCases,
   accessCases,
+  subresourceCases,
+  oldWatchCases,
+  parameterCases,
+  socketCases,
+  agentCases,
   kubectlCases,
   javascriptCases,
 ].flat();

@@ -12,6 +12,8 @@ import { createRawClient } from './raw-client.ts';
 import type { Answer, CallOptions, Json } from './raw-client.ts';
 import { openWatch } from './watch-reader.ts';
 import type { WatchReader } from './watch-reader.ts';
+import { openSocket } from './web-socket.ts';
+import type { SocketOptions, SocketReader } from './web-socket.ts';
 
 export interface WorldOptions {
   readonly kubeconfig: string;
@@ -48,6 +50,8 @@ export interface World {
   /** A further namespace, deleted at the end; skips where that is not allowed. */
   makeNamespace(metadata?: Json): Promise<string>;
   watch(path: string, accept?: string): Promise<WatchReader>;
+  /** A watch over a WebSocket. */
+  socket(path: string, options?: SocketOptions): Promise<SocketReader>;
   /** Asks until `done`, for things that controllers do. */
   eventually(path: string, done: (answer: Answer) => boolean, what: string): Promise<Answer>;
   /** Skips unless the resource (`pods`, `pods/log`) is served. */
@@ -146,6 +150,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       return name;
     },
     watch: (path, accept) => openWatch(raw, path, accept),
+    socket: (path, more) => openSocket(config, path, more),
     async eventually(path, done, what) {
       const deadline = Date.now() + eventuallyMs;
       for (;;) {

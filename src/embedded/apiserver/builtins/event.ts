@@ -23,7 +23,7 @@ const involvedFields = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resou
 const strategy: Strategy = {
   nameRule: 'path',
   validate(object) {
-    const { involvedObject, metadata } = object as Event;
+    const { involvedObject, metadata } = stored(object);
     const about = involvedObject?.namespace ?? '';
     // What is in no namespace has its Events in `default`, and elsewhere by those who know no better.
     return about === '' || about === metadata.namespace
@@ -44,6 +44,7 @@ const strategy: Strategy = {
     type: (object) => (object as Event).type,
     source: (object) => (object as Event).source?.component,
     reportingComponent: (object) => (object as Event).reportingComponent,
+    reportingController: (object) => (object as Event).reportingComponent,
   },
 };
 
