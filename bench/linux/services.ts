@@ -8,9 +8,6 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
-import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pollUntil } from '../../src/base/deadline.ts';
@@ -26,6 +23,7 @@ import {
 import { startServices } from '../../src/embedded/services/services.ts';
 import { openNamespace } from '../../src/linux/namespace/namespace.ts';
 import { createReactor } from '../../src/linux/reactor/reactor.ts';
+import { keepResult } from '../result.ts';
 import { median, quantile } from '../statistics.ts';
 
 const SERVICES = 1000;
@@ -146,26 +144,21 @@ try {
 
   const tenths = (value: number): number => Math.round(value * 10) / 10;
   const of = (values: readonly number[]) => ({ median: tenths(median(values)), p95: tenths(quantile(values, 0.95)) });
-  const result = {
-    benchmark: 'linux/services',
+  const [move, removal, resyncMs] = [of(moved), of(gone), tenths(delay.max / 1e6)];
+  console.log(
+    `${SERVICES} Services of ${ENDPOINTS} endpoints: a change holds the loop ${move.median} ms (p95 ${move.p95}), ` +
+      `the resync ${resyncMs} ms; the first table took ${tenths(firstMs)} ms`,
+  );
+  keepResult('services', {
     rounds,
-    machine: { cpus: cpus().length, model: cpus()[0]?.model, kernel: release() },
-    loadAverage: loadavg()[0],
     services: SERVICES,
     endpoints: SERVICES * ENDPOINTS,
     unit: 'ms, longest that the event loop was held',
-    'endpoint moved': of(moved),
-    'endpoint gone': of(gone),
-    resync: { longest: tenths(delay.max / 1e6), busyPerSecond: tenths((idle.active / 2 / RESYNC_MS) * 1000) },
+    'endpoint moved': move,
+    'endpoint gone': removal,
+    resync: { longest: resyncMs, busyPerSecond: tenths((idle.active / 2 / RESYNC_MS) * 1000) },
     'first table': tenths(firstMs),
-  };
-  console.log(
-    `${SERVICES} Services of ${ENDPOINTS} endpoints: a change holds the loop ${result['endpoint moved'].median} ms ` +
-      `(p95 ${result['endpoint moved'].p95}), the resync ${result.resync.longest} ms; the first table took ${result['first table']} ms`,
-  );
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  writeFileSync(join(import.meta.dirname, '../results/services.json'), text);
-  process.stdout.write(text);
+  });
 } finally {
   stopping.abort();
   execFileSync('ip', ['netns', 'del', name], { timeout: 10_000 });
