@@ -9,6 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { pollUntil } from '../../base/deadline.ts';
 import { openFds } from '../../linux/fd/fd.ts';
+import { kernelKeepsExits } from '../../linux/process/kept-exit.test-helper.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
 import { describeEnd, isUnexpected, type ProcessEnd } from './process-end.ts';
 import { type ProcessWatch, type Sandbox, watchProcesses } from './processes.ts';
@@ -116,14 +117,13 @@ test('QEMU that is killed is told within 50 ms, with the signal', async (t) => {
   const tookMs = performance.now() - killedAtMs;
   t.diagnostic(`told after ${tookMs.toFixed(1)} ms`);
   assert.ok(tookMs < 50, `${tookMs} ms`);
-  assert.deepEqual(end, {
-    role: 'QEMU',
-    pid: sandbox.qemuPid,
-    exit: { kind: 'killed', signal: 'SIGKILL', coreDumped: false },
-    withSandbox: false,
-  });
-  assert.equal(isUnexpected(end), true);
-  assert.equal(describeEnd(end), `QEMU (pid ${sandbox.qemuPid}) was ended by SIGKILL`);
+  assert.deepEqual([end.role, end.pid, end.withSandbox], ['QEMU', sandbox.qemuPid, false]);
+  // On older kernels its parent may have been faster.
+  if (kernelKeepsExits || end.exit !== undefined) {
+    assert.deepEqual(end.exit, { kind: 'killed', signal: 'SIGKILL', coreDumped: false });
+    assert.equal(isUnexpected(end), true);
+    assert.equal(describeEnd(end), `QEMU (pid ${sandbox.qemuPid}) was ended by SIGKILL`);
+  }
   assert.deepEqual(watching.watch.lastEnd('QEMU'), end);
 });
 
@@ -138,7 +138,7 @@ test('a daemon that is started again is followed anew, each end told once', asyn
   watching.watch.follow({ ...sandbox, daemonPid });
   assert.equal(watching.watch.lastEnd('libvirt daemon'), undefined, 'another one runs');
   process.kill(daemonPid, 'SIGKILL');
-  assert.match(describeEnd(await watching.next()), /^libvirt daemon \(pid \d+\) was ended by SIGKILL$/);
+  assert.match(describeEnd(await watching.next()), /^libvirt daemon \(pid \d+\) (was ended by SIGKILL|ended)$/);
   assert.deepEqual(
     watching.ends.map(({ role, pid }) => `${role} ${pid}`),
     [`libvirt daemon ${sandbox.daemonPid}`, `libvirt daemon ${daemonPid}`],

@@ -178,7 +178,10 @@ test('the kernel has the last word on whether QEMU runs, libvirt on how the gues
   assert.equal(correctDomain(running, undefined), running);
   const left = { ...killed, exit: { kind: 'exited', code: 0 } } as const;
   assert.equal(correctDomain(running, left), running, 'what it ended by, libvirt will tell');
-  assert.equal(correctDomain(undefined, { ...killed, exit: undefined }), undefined);
+  assert.equal(correctDomain(undefined, left), undefined);
+  const unknown = { ...killed, exit: undefined };
+  assert.equal(correctDomain(running, unknown), running, 'libvirt will notice');
+  assert.deepEqual(correctDomain(undefined, unknown), died, 'it is gone, and nobody else will say so');
 });
 
 test('the end says which process was ended, and by what', () => {

@@ -82,17 +82,22 @@ const unreachableEndMs = 10_000;
 
 /**
  * What libvirt tells of the domain, corrected by the kernel: when something ended QEMU, a daemon that has not noticed yet, or
- * does not answer, says nothing against it. An end that libvirt knows of is called as libvirt calls it.
+ * does not answer, says nothing against it. An end that libvirt knows of is called as libvirt calls it; and a daemon that
+ * answers is waited for where the kernel no longer knew how QEMU ended, or it left by itself.
  */
 export function correctDomain(
   domain: DomainObservation | undefined,
   qemuEnd: ProcessEnd | undefined,
 ): DomainObservation | undefined {
-  if (qemuEnd === undefined || !isUnexpected(qemuEnd)) {
+  const died = { state: 'shutoff', reason: 'crashed' } as const;
+  if (qemuEnd === undefined) {
     return domain;
   }
-  const isKnown = domain !== undefined && ['shutdown', 'shutoff', 'crashed'].includes(domain.state);
-  return isKnown ? domain : { state: 'shutoff', reason: 'crashed' };
+  if (domain === undefined) {
+    return isUnexpected(qemuEnd) || qemuEnd.exit === undefined ? died : undefined;
+  }
+  const isKnown = ['shutdown', 'shutoff', 'crashed'].includes(domain.state);
+  return isKnown || !isUnexpected(qemuEnd) ? domain : died;
 }
 
 export function decide(snapshot: MachineSnapshot): MachineDecision {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import os from 'node:os';
 import type { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { openFds } from '../fd/fd.ts';
 import { createReactor } from '../reactor/reactor.ts';
 import { isEnding, readExit } from './exit.ts';
 import { readIdentity } from './identity.ts';
+import { kernelKeepsExits } from './kept-exit.test-helper.ts';
 import { openPidFd, sendSignal, waitForExit } from './pidfd.ts';
 import { readStat } from './process.ts';
 import type { ProcessIdentity } from './types.ts';
@@ -66,10 +66,8 @@ test('and after its parent has taken the status, where the kernel keeps it', asy
       assert.ok(Date.now() < endMs, 'the parent takes the status');
       await new Promise(setImmediate);
     }
-    const [major = 0, minor = 0] = os.release().split('.').map(Number);
-    const keeps = major > 6 || (major === 6 && minor >= 15);
     const exit = readExit(pidFd, identity);
-    assert.ok(exit !== undefined || !keeps);
+    assert.ok(exit !== undefined || !kernelKeepsExits);
     assert.ok(exit === undefined || formatExit(exit) === 'exited with code 3', JSON.stringify(exit));
     assert.equal(isEnding(identity), true);
   }
