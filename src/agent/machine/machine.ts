@@ -4,7 +4,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { withDeadline } from '../../base/deadline.ts';
-import { VmletError, errorCode, errorMessage } from '../../base/errors.ts';
+import { VmletError, errorMessage } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { DomainRef } from '../../libvirt/domain/domain-ref.ts';
 import { VIR_DOMAIN_DESTROY_GRACEFUL, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN } from '../../libvirt/domain/flags.ts';
@@ -32,11 +32,12 @@ import type { FacetName } from '../facets/machine-spec.ts';
 import { emulatorPath } from '../facets/domain/emulator.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
-import { type DriftRecord, watchMachineDrift } from '../drift/machine-drift.ts';
-import { describeDaemonEnd, describeEnd, isUnexpected, type ProcessEnd } from '../drift/process-end.ts';
-import { type ProcessWatch, watchProcesses } from '../drift/processes.ts';
+import type { DriftRecord } from '../drift/machine-drift.ts';
+import type { ProcessEnd } from '../drift/process-end.ts';
 import type { DomainObservation } from './decide.ts';
-import { emptyDirPath, openSandboxLink, type SandboxLink } from './sandbox-link.ts';
+import { createMachineLink, type MachineLink } from './machine-link.ts';
+import { createMachineWatch, type MachineWatch } from './machine-watch.ts';
+import { emptyDirPath, type SandboxLink } from './sandbox-link.ts';
 
 /** What a start makes. The cgroup is the runtime's to make, the others are of a guest that runs. */
 const startFacets: readonly FacetName[] = ['network', 'files', 'domain'];
@@ -44,29 +45,19 @@ const startFacets: readonly FacetName[] = ['network', 'files', 'domain'];
 const lookPatienceMs = 2000;
 /** When the kernel has said that QEMU was ended: libvirt may know more, but nobody waits for it. */
 const lookAfterEndMs = 20;
-/** Kept for `inspect`; all of them are Events. */
-const driftRecordsMax = 20;
-
 export class Machine {
   readonly #context: AgentContext;
   readonly #podUid: string;
   readonly #logger: Logger;
   readonly #onChange: () => void;
   readonly console = new SerialConsole();
-  #link: SandboxLink | undefined;
+  readonly #link: MachineLink;
+  readonly #watch: MachineWatch;
   #network: NetworkSpec | undefined;
   #servers: AddressServers | undefined;
   #live: ObservedDomain | undefined;
-  #drift: Disposable | undefined;
-  readonly #processes: ProcessWatch;
   #destroyAsked = false;
-  #driftRecords: readonly DriftRecord[] = [];
-  #current: { readonly vmi: VirtualMachineInstance; readonly pod: Pod } | undefined;
-  #unreachableSinceMs: number | undefined;
-  #unreachableWhy = '';
-  #linking: Promise<SandboxLink | undefined> | undefined;
   #looking: Promise<DomainObservation | undefined> | undefined;
-  #closed = false;
   shutdownAskedAtMs: number | undefined;
 
   constructor(options: { context: AgentContext; podUid: string; logger: Logger; onChange: () => void }) {
@@ -74,10 +65,28 @@ export class Machine {
     this.#podUid = options.podUid;
     this.#logger = options.logger;
     this.#onChange = options.onChange;
-    this.#processes = watchProcesses({
-      reactor: options.context.reactor,
-      onEnd: (end) => this.#processEnded(end),
-      onError: (error) => this.#logger.warn({ error: errorMessage(error) }, 'the end of a process is not watched'),
+    const { context, podUid, logger, onChange } = options;
+    this.#watch = createMachineWatch({
+      context,
+      logger,
+      onChange,
+      target: {
+        plan: (facets) => this.pending(facets),
+        repair: async (facets) => {
+          const { served } = this.#watch;
+          return served === undefined ? [] : this.repair(served.vmi, served.pod, facets);
+        },
+      },
+    });
+    this.#link = createMachineLink({
+      context,
+      podUid,
+      logger,
+      onChange,
+      onLost: () => {
+        this.#live = undefined;
+        this.#watch.pause();
+      },
     });
   }
 
@@ -95,12 +104,12 @@ export class Machine {
   }
 
   get link(): SandboxLink | undefined {
-    return this.#link;
+    return this.#link.current;
   }
 
   /** The domain as libvirt tells it; undefined while libvirt does not answer. */
   async observe(vmi: VirtualMachineInstance): Promise<DomainObservation | undefined> {
-    const link = await this.#linked();
+    const link = await this.#link.open();
     if (link === undefined) {
       return undefined;
     }
@@ -118,7 +127,7 @@ export class Machine {
     try {
       return await withDeadline(looking, patienceMs, 'look at the domain');
     } catch {
-      this.#unreachable('it does not answer');
+      this.#link.setUnreachable('it does not answer');
       void looking.then(() => this.#onChange());
       return undefined;
     }
@@ -129,11 +138,11 @@ export class Machine {
     try {
       const domain = await this.observe(vmi);
       if (domain !== undefined) {
-        this.#unreachableSinceMs = undefined;
+        this.#link.setReachable();
       }
       return domain;
     } catch (error) {
-      this.#unreachable(errorMessage(error));
+      this.#link.setUnreachable(errorMessage(error));
       return undefined;
     } finally {
       this.#looking = undefined;
@@ -142,56 +151,36 @@ export class Machine {
 
   /** How long libvirt has not been answering by now; 0 while it does. */
   unreachableForMs(): number {
-    return this.#unreachableSinceMs === undefined ? 0 : performance.now() - this.#unreachableSinceMs;
+    return this.#link.unreachableForMs();
   }
 
   /** The last reason for not answering, for a person. */
   get unreachableWhy(): string {
-    return this.#unreachableWhy;
-  }
-
-  #unreachable(why: string): void {
-    this.#unreachableSinceMs ??= performance.now();
-    this.#unreachableWhy = why;
+    return this.#link.unreachableWhy;
   }
 
   /** How QEMU ended, by the kernel's word; undefined while it runs, and when the sandbox or libvirt ended it for us. */
   get qemuEnd(): ProcessEnd | undefined {
-    const end = this.#processes.lastEnd('QEMU');
+    const end = this.#watch.lastEnd('QEMU');
     return end === undefined || end.withSandbox || this.#destroyAsked ? undefined : end;
   }
 
   /** The same of the sandbox's PID 1. */
   get initEnd(): ProcessEnd | undefined {
-    return this.#processes.lastEnd('init');
-  }
-
-  /** What ended a VM is told by who publishes that it did; that its daemon was ended, by nobody else. */
-  #processEnded(end: ProcessEnd): void {
-    const isLoud = isUnexpected(end);
-    this.#logger[isLoud ? 'warn' : 'debug']({ end }, describeEnd(end));
-    if (isLoud && end.role === 'libvirt daemon' && !end.withSandbox && this.#current !== undefined) {
-      const event = describeDaemonEnd(end);
-      this.#context.events.record({ object: this.#current.vmi, ...event });
-      this.#remember({ at: new Date().toISOString(), reason: event.reason, message: event.message });
-    }
-    this.#onChange();
-  }
-
-  #remember(record: DriftRecord): void {
-    this.#driftRecords = [...this.#driftRecords, record].slice(-driftRecordsMax);
+    return this.#watch.lastEnd('init');
   }
 
   /** Whether the kernel has killed in the sandbox for want of memory, as far as its control group still tells. */
   ranOutOfMemory(): boolean {
-    const cgroup = this.#link === undefined ? undefined : findCgroupOfProcess(readLayout(), this.#link.initPid);
+    const { current } = this.#link;
+    const cgroup = current === undefined ? undefined : findCgroupOfProcess(readLayout(), current.initPid);
     return cgroup !== undefined && (readCgroupValues(cgroup).oomKills ?? 0) > 0;
   }
 
   /** The live definition, as libvirt has it; read once per connection. */
   async describe(vmi: VirtualMachineInstance): Promise<ObservedDomain> {
     if (this.#live === undefined) {
-      const link = this.#requireLink();
+      const link = this.#link.require();
       const domain = await this.#requireDomain(link, vmi);
       this.#live = parseDomainXml(await link.connection.domainXml(domain), domainMetadataPrefix);
     }
@@ -214,13 +203,14 @@ export class Machine {
   }
 
   /** The plan for the VM as it was last served; empty before that. */
-  async pending(): Promise<readonly FacetPlan[]> {
-    return this.#current === undefined ? [] : this.plan(this.#current.vmi, this.#current.pod);
+  async pending(facets?: readonly string[]): Promise<readonly FacetPlan[]> {
+    const { served } = this.#watch;
+    return served === undefined ? [] : this.plan(served.vmi, served.pod, { ...(facets && { facets }) });
   }
 
   /** What others changed of this VM and what was done, oldest first; the last ones. */
   get driftRecords(): readonly DriftRecord[] {
-    return this.#driftRecords;
+    return this.#watch.records;
   }
 
   /** Takes the steps that `plan` tells for these facets, and gives what was done. Steps that only report are not taken. */
@@ -241,43 +231,11 @@ export class Machine {
       this.#network = network;
     }
     this.#serveAddresses(vmi, this.#network);
-    this.#watch(vmi, pod, this.#network);
-  }
-
-  /** From now on the VM is kept as it was planned; later calls only bring newer objects. */
-  #watch(vmi: VirtualMachineInstance, pod: Pod, network: NetworkSpec): void {
-    this.#current = { vmi, pod };
-    const { initPid, daemonPid } = this.#requireLink();
-    this.#processes.follow({ initPid, daemonPid, domain: domainName(vmi) });
-    if (this.#drift !== undefined) {
-      return;
-    }
-    const current = (): { vmi: VirtualMachineInstance; pod: Pod } => this.#current ?? { vmi, pod };
-    try {
-      this.#drift = watchMachineDrift({
-        context: this.#context,
-        logger: this.#logger,
-        link: this.#requireLink(),
-        network,
-        current,
-        onRecord: (record) => this.#remember(record),
-        target: {
-          plan: (facets) => this.plan(current().vmi, current().pod, { facets }),
-          repair: (facets) => this.repair(current().vmi, current().pod, facets),
-        },
-      });
-    } catch (error) {
-      this.#logger.warn({ error: errorMessage(error) }, 'changes to this VM by others are not watched');
-    }
-  }
-
-  #unwatch(): void {
-    this.#drift?.[Symbol.dispose]();
-    this.#drift = undefined;
+    this.#watch.follow({ vmi, pod }, this.#link.require(), this.#network);
   }
 
   #serveAddresses(vmi: VirtualMachineInstance, network: NetworkSpec): void {
-    const link = this.#requireLink();
+    const link = this.#link.require();
     this.#servers ??= startAddressServers({
       netns: link.netns,
       reactor: this.#context.reactor,
@@ -331,14 +289,14 @@ export class Machine {
   }
 
   async shutdown(vmi: VirtualMachineInstance): Promise<void> {
-    const link = this.#requireLink();
+    const link = this.#link.require();
     this.shutdownAskedAtMs = Date.now();
     const domain = await this.#requireDomain(link, vmi);
     await link.connection.shutdownDomain(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
   }
 
   async destroy(vmi: VirtualMachineInstance): Promise<void> {
-    const link = this.#requireLink();
+    const link = this.#link.require();
     this.#destroyAsked = true;
     const domain = await this.#requireDomain(link, vmi);
     try {
@@ -351,12 +309,12 @@ export class Machine {
   }
 
   async suspend(vmi: VirtualMachineInstance): Promise<void> {
-    const link = this.#requireLink();
+    const link = this.#link.require();
     await link.connection.suspendDomain(await this.#requireDomain(link, vmi));
   }
 
   async resume(vmi: VirtualMachineInstance): Promise<void> {
-    const link = this.#requireLink();
+    const link = this.#link.require();
     await link.connection.resumeDomain(await this.#requireDomain(link, vmi));
   }
 
@@ -378,89 +336,19 @@ export class Machine {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#unwatch();
-    this.#processes[Symbol.dispose]();
+    this.#watch[Symbol.dispose]();
     this.#servers?.close();
     this.#servers = undefined;
     this.console.close();
-    const link = this.#link;
-    this.#link = undefined;
-    await link?.close();
+    await this.#link.close();
   }
 
   get context(): AgentContext {
     return this.#context;
   }
 
-  async #linked(): Promise<SandboxLink | undefined> {
-    if (this.#link !== undefined) {
-      return this.#link;
-    }
-    this.#linking ??= this.#open().finally(() => {
-      this.#linking = undefined;
-    });
-    return this.#linking;
-  }
-
-  async #open(): Promise<SandboxLink | undefined> {
-    let link: SandboxLink | undefined;
-    try {
-      link = await openSandboxLink({
-        kubeletDir: this.#context.kubeletDir,
-        podUid: this.#podUid,
-        sandboxUid: this.#context.sandboxUid,
-        signal: this.#context.signal,
-      });
-      const opened = link;
-      opened.connection.onClose(() => this.#unlink(opened));
-      await link.connection.onDomainEvent({ kinds: ['lifecycle', 'ioErrorReason', 'reboot'] }, (event) => {
-        // Not louder: how many there are is the guest's choice.
-        this.#logger.debug(
-          { event: event.kind, ...('event' in event ? { what: event.event, detail: event.detail } : {}) },
-          'domain event',
-        );
-        this.#onChange();
-      });
-      if (this.#closed) {
-        await link.close();
-        return undefined;
-      }
-      this.#link = link;
-      return link;
-    } catch (error) {
-      await link?.close();
-      if (['ENOENT', 'ECONNREFUSED', 'ConnectionClosed', 'ECONNRESET'].includes(errorCode(error))) {
-        this.#unreachable('it is not up, or was ended and is being started again');
-        return undefined;
-      }
-      throw error;
-    }
-  }
-
-  /** The daemon went away; its init starts it again and QEMU runs on. */
-  #unlink(link: SandboxLink): void {
-    if (this.#link !== link) {
-      return;
-    }
-    this.#link = undefined;
-    this.#live = undefined;
-    this.#unwatch();
-    // The address servers' sockets and the console stay: they belong to the network namespace and to QEMU.
-    link.netns.close();
-    link.root.close();
-    this.#onChange();
-  }
-
   #place(vmi: VirtualMachineInstance, pod: Pod, signal: AbortSignal): MachinePlace {
-    return { vmi, pod, context: this.#context, podUid: this.#podUid, link: this.#requireLink(), signal };
-  }
-
-  #requireLink(): SandboxLink {
-    if (this.#link === undefined) {
-      throw new VmletError('SandboxUnreachable', 'libvirt in the sandbox does not answer');
-    }
-    return this.#link;
+    return { vmi, pod, context: this.#context, podUid: this.#podUid, link: this.#link.require(), signal };
   }
 
   #domain(link: SandboxLink, vmi: VirtualMachineInstance): Promise<DomainRef | undefined> {
