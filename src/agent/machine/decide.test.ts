@@ -178,10 +178,16 @@ test('the kernel has the last word on whether QEMU runs, libvirt on how the gues
   assert.equal(correctDomain(running, undefined), running);
   const left = { ...killed, exit: { kind: 'exited', code: 0 } } as const;
   assert.equal(correctDomain(running, left), running, 'what it ended by, libvirt will tell');
-  assert.equal(correctDomain(undefined, left), undefined);
-  const unknown = { ...killed, exit: undefined };
-  assert.equal(correctDomain(running, unknown), running, 'libvirt will notice');
-  assert.deepEqual(correctDomain(undefined, unknown), died, 'it is gone, and nobody else will say so');
+  assert.equal(correctDomain(undefined, { ...killed, exit: undefined }), undefined);
+});
+
+test('a QEMU that is gone is not waited for for ever while its daemon does not answer', () => {
+  const asked = { vmi: vmi({ phase: 'Running' }), nowMs: 0, shutdownAskedAtMs: undefined };
+  const qemuEnd = { ...killed, exit: undefined };
+  const at = (forMs: number): string =>
+    decide({ ...asked, sandbox: { kind: 'unreachable', forMs }, qemuEnd }).action.kind;
+  assert.equal(at(100), 'waitForSandbox', 'libvirt may know how it ended');
+  assert.equal(at(5000), 'publishEnded');
 });
 
 test('the end says which process was ended, and by what', () => {

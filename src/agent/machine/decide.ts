@@ -82,22 +82,17 @@ const unreachableEndMs = 10_000;
 
 /**
  * What libvirt tells of the domain, corrected by the kernel: when something ended QEMU, a daemon that has not noticed yet, or
- * does not answer, says nothing against it. An end that libvirt knows of is called as libvirt calls it; and a daemon that
- * answers is waited for where the kernel no longer knew how QEMU ended, or it left by itself.
+ * does not answer, says nothing against it. An end that libvirt knows of is called as libvirt calls it.
  */
 export function correctDomain(
   domain: DomainObservation | undefined,
   qemuEnd: ProcessEnd | undefined,
 ): DomainObservation | undefined {
-  const died = { state: 'shutoff', reason: 'crashed' } as const;
-  if (qemuEnd === undefined) {
+  if (qemuEnd === undefined || !isUnexpected(qemuEnd)) {
     return domain;
   }
-  if (domain === undefined) {
-    return isUnexpected(qemuEnd) || qemuEnd.exit === undefined ? died : undefined;
-  }
-  const isKnown = ['shutdown', 'shutoff', 'crashed'].includes(domain.state);
-  return isKnown || !isUnexpected(qemuEnd) ? domain : died;
+  const isKnown = domain !== undefined && ['shutdown', 'shutoff', 'crashed'].includes(domain.state);
+  return isKnown ? domain : { state: 'shutoff', reason: 'crashed' };
 }
 
 export function decide(snapshot: MachineSnapshot): MachineDecision {
@@ -121,9 +116,14 @@ function sandboxRetryMs(unreachableForMs: number): number {
 }
 
 function decideUnreachable(
-  { vmi, nowMs }: MachineSnapshot,
+  snapshot: MachineSnapshot,
   { forMs, why }: SandboxObservation & { kind: 'unreachable' },
 ): MachineDecision {
+  const { vmi, nowMs, qemuEnd } = snapshot;
+  if (qemuEnd !== undefined && forMs >= unreachableToldMs) {
+    // How it ended the kernel no longer knew, and libvirt does not come to say it: the guest is over all the same.
+    return { action: endOf(snapshot, { state: 'shutoff', reason: 'unknown' }) };
+  }
   if (vmi.metadata.deletionTimestamp !== undefined && nowMs >= killTimeMs(vmi) && forMs >= unreachableEndMs) {
     const message = 'the VM was deleted and its libvirt daemon does not answer: the sandbox is ended by force';
     return { action: ended('Failed', 'LibvirtUnreachable', message) };

@@ -33,7 +33,7 @@ import { emulatorPath } from '../facets/domain/emulator.ts';
 import type { NetworkSpec } from '../facets/network/model.ts';
 import type { AgentContext } from '../context.ts';
 import type { DriftRecord } from '../drift/machine-drift.ts';
-import type { ProcessEnd } from '../drift/process-end.ts';
+import { isUnexpected, type ProcessEnd } from '../drift/process-end.ts';
 import type { DomainObservation } from './decide.ts';
 import { createMachineLink, type MachineLink } from './machine-link.ts';
 import { createMachineWatch, type MachineWatch } from './machine-watch.ts';
@@ -45,6 +45,7 @@ const startFacets: readonly FacetName[] = ['network', 'files', 'domain'];
 const lookPatienceMs = 2000;
 /** When the kernel has said that QEMU was ended: libvirt may know more, but nobody waits for it. */
 const lookAfterEndMs = 20;
+
 export class Machine {
   readonly #context: AgentContext;
   readonly #podUid: string;
@@ -122,7 +123,9 @@ export class Machine {
    * time, and its end is told through `onChange`.
    */
   async look(vmi: VirtualMachineInstance): Promise<DomainObservation | undefined> {
-    const patienceMs = this.#looking !== undefined ? 0 : this.qemuEnd === undefined ? lookPatienceMs : lookAfterEndMs;
+    const { qemuEnd } = this;
+    const isOver = qemuEnd !== undefined && isUnexpected(qemuEnd);
+    const patienceMs = this.#looking !== undefined ? 0 : isOver ? lookAfterEndMs : lookPatienceMs;
     const looking = (this.#looking ??= this.#startLook(vmi));
     try {
       return await withDeadline(looking, patienceMs, 'look at the domain');
