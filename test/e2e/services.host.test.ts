@@ -237,6 +237,32 @@ test('Services reach VMs', { skip, timeout: 480_000 }, async (t) => {
     assert.match(refused.err, /VirtualMachineInstance/u);
   });
 
+  await t.test('addresses of both families', async (subtest) => {
+    const named = await instance.vmlet(
+      'expose',
+      'one',
+      '--port',
+      '80',
+      '--name',
+      'both',
+      '--ip-family-policy',
+      'PreferDualStack',
+    );
+    assert.equal(named.code, 0, named.err);
+    subtest.after(() => instance.kubectl('delete', 'service', 'both', '--ignore-not-found'));
+    const [four = '', six = ''] =
+      (await client.get(serviceType, { namespace: 'default', name: 'both' })).spec?.clusterIPs ?? [];
+    assert.match(six, /^fd76:/u);
+    await until('endpoints of both families', async () => (await endpointsOf(instance, 'both')).length === 2);
+    assert.deepEqual(await endpointsOf(instance, 'both'), addresses(one).toSorted());
+    await until('the rules of both', () => listed(instance).includes('default/both:'));
+    const uid = await podUid(instance, 'two');
+    for (const address of [four, `[${six}]`]) {
+      const page = await fetchFrom(`${instance.runDir}/netns/${uid}`, `http://${address}/`);
+      assert.equal(whoIs(page), pages[0], address);
+    }
+  });
+
   await t.test('a table that somebody flushed is put back', async () => {
     for (const words of [
       ['flush', 'table', 'inet', tableOf(instance)],

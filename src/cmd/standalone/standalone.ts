@@ -36,10 +36,11 @@ import { countDevices, type DeviceCounts } from '../../embedded/node/devices.ts'
 import type { HostFacts } from '../../embedded/node/node-object.ts';
 import { readHostFacts, registerNode } from '../../embedded/node/register.ts';
 import { openPodNetwork } from '../../embedded/podnetwork/host-network.ts';
+import { hostHasIpv6 } from '../../embedded/podnetwork/host-side.ts';
 import { podRuntimeDefaults } from '../../embedded/podruntime/settings.ts';
 import { createPodStreamBackend } from '../../embedded/podruntime/pod-stream-backend.ts';
 import { startPodRuntime } from '../../embedded/podruntime/pod-runtime.ts';
-import { defaultServiceRanges } from '../../embedded/apiserver/services/allocation.ts';
+import { defaultServiceRanges, dualStackServiceRanges } from '../../embedded/apiserver/services/allocation.ts';
 import { overlaps } from '../../embedded/podnetwork/addresses.ts';
 import { servicesTable, startServices } from '../../embedded/services/services.ts';
 import { launcherSeccomp } from '../../embedded/sandbox/launcher-seccomp.ts';
@@ -130,6 +131,20 @@ export async function startStandalone(options: {
   const queues = createQueueMetrics();
   undo.defer(() => queues.close());
   const metrics: MetricSource[] = [queues.source];
+  const serviceRanges = hostHasIpv6() ? dualStackServiceRanges : defaultServiceRanges;
+  for (const [option, cidr] of [
+    ['--pod-cidr', settings.podCidr],
+    ['--pod-cidr-v6', settings.podCidrV6],
+  ] as const) {
+    const taken = [serviceRanges.addresses, serviceRanges.secondaryAddresses ?? []].flat();
+    const other = taken.find((range) => cidr !== undefined && overlaps(cidr, range));
+    if (other !== undefined) {
+      throw new VmletError(
+        'PodCidrInUse',
+        `${option} ${cidr} overlaps ${other}, the addresses of Services: choose another`,
+      );
+    }
+  }
   const server = await createApiServer({
     store,
     metrics: [() => metrics.flatMap((read) => read())],
@@ -148,6 +163,7 @@ export async function startStandalone(options: {
       isOwnIdentity,
     }),
     delegated: [lateNode.group],
+    serviceRanges,
     podStreams: createPodStreamBackend({ kubeletDir, sandbox }),
   });
   undo.defer(() => server.close());
@@ -195,12 +211,6 @@ export async function startStandalone(options: {
   // The pod network asks for the VMs of the Pods that it finds.
   await vmis.ready;
   const machines = machinesOfPods(vmis);
-  if (settings.podCidr !== undefined && overlaps(settings.podCidr, defaultServiceRanges.addresses)) {
-    throw new VmletError(
-      'PodCidrInUse',
-      `--pod-cidr ${settings.podCidr} overlaps ${defaultServiceRanges.addresses}, the addresses of Services: choose another`,
-    );
-  }
   const network = await openPodNetwork({
     runDir: settings.runDir,
     stateDir: settings.stateDir,

@@ -119,6 +119,12 @@ export function hasIpv6(host: HostSide): boolean {
   });
 }
 
+/** The same of the namespace of this process, before there is a pod network. Throws KernelError. */
+export function hostHasIpv6(): boolean {
+  using host = openHostSide(undefined);
+  return hasIpv6(host);
+}
+
 /** Whether the kernel can filter what ports of a bridge send. Throws KernelError for a refusal of another kind (EPERM). */
 export function canGuard({ netfilter }: Pick<HostSide, 'netfilter'>): boolean {
   return probeRule(netfilter, guardProbe());

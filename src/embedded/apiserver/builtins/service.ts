@@ -143,9 +143,21 @@ const strategy: Strategy = {
     const [service, before] = [object as Service, old as Service];
     const had = before.spec.clusterIP ?? '';
     const kept = before.spec.type === 'ExternalName' || service.spec.type === 'ExternalName' || had === '';
-    return kept || service.spec.clusterIP === had
-      ? []
-      : [invalidField('spec.clusterIPs[0]', service.spec.clusterIPs ?? [], 'may not change once set')];
+    if (kept) {
+      return [];
+    }
+    const { clusterIP, clusterIPs = [], ipFamilies = [] } = service.spec;
+    const { clusterIPs: hadAll = [], ipFamilies: hadFamilies = [] } = before.spec;
+    const why = 'may not change once set';
+    return [
+      ...(clusterIP === had ? [] : [invalidField('spec.clusterIPs[0]', clusterIPs, why)]),
+      ...(hadAll.length < 2 || clusterIPs.length < 2 || clusterIPs[1] === hadAll[1]
+        ? []
+        : [invalidField('spec.clusterIPs[1]', clusterIPs, why)]),
+      ...(hadFamilies.length === 0 || ipFamilies[0] === hadFamilies[0]
+        ? []
+        : [invalidField('spec.ipFamilies[0]', ipFamilies, why)]),
+    ];
   },
   fields: {
     'spec.clusterIP': (object) => (object as Service).spec.clusterIP,
@@ -182,8 +194,6 @@ function setDefaults(service: Service): void {
     spec.clusterIPs ??= [spec.clusterIP];
   }
   spec.internalTrafficPolicy ??= 'Cluster';
-  spec.ipFamilies ??= ['IPv4'];
-  spec.ipFamilyPolicy ??= 'SingleStack';
   if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
     spec.externalTrafficPolicy ??= 'Cluster';
   } else {
@@ -200,6 +210,13 @@ function keepAllocated(service: Service, old: Service): void {
   if (hasClusterAddress(service) && hasClusterAddress(old) && (spec.clusterIP ?? '') === '' && old.spec.clusterIP) {
     spec.clusterIP = old.spec.clusterIP;
     spec.clusterIPs = old.spec.clusterIPs ?? [old.spec.clusterIP];
+  }
+  if (
+    (spec.clusterIPs ?? []).length === 0 &&
+    old.spec.clusterIPs !== undefined &&
+    spec.clusterIP === old.spec.clusterIP
+  ) {
+    spec.clusterIPs = old.spec.clusterIPs;
   }
   if (old.spec.clusterIP === headless && (spec.clusterIP ?? '') === '' && spec.type !== 'ExternalName') {
     spec.clusterIP = headless;

@@ -1,21 +1,24 @@
 /** Gives Services their addresses and node ports. Source: pkg/registry/core/service of Kubernetes; texts as there. */
-import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import { randomInt } from 'node:crypto';
+import { cloneJson } from '../../../apimachinery/clone-json.ts';
 import { invalidField } from '../../../apimachinery/field-error.ts';
 import type { FieldError } from '../../../apimachinery/field-error.ts';
 import { internalError, invalid } from '../../../apimachinery/status.ts';
 import type { Store } from '../../store/store.ts';
-import { parseStored } from '../object-view.ts';
 import { createReservations } from '../reservations.ts';
-import { storagePrefix } from '../resource.ts';
 import type { AdmissionPlugin } from '../types.ts';
-import { formatAddress, parseAddress, parseAddressRange } from './address-range.ts';
-import { hasClusterAddress, hasNodePorts, headless } from './types.ts';
-import type { Service, ServicePort } from './types.ts';
+import { canonicalAddress, parseAddressRange } from './address-range.ts';
+import type { AddressRange } from './address-range.ts';
+import { settleFamilies } from './families.ts';
+import { createTakenIndex, servicesPrefix, takenBy } from './taken.ts';
+import { hasClusterAddress, hasNodePorts } from './types.ts';
+import type { IpFamily, Service, ServicePort } from './types.ts';
 
 export interface ServiceRanges {
-  /** IPv4, `10.96.0.0/16`. */
+  /** `10.96.0.0/16`. Its family is that of a Service that names none. */
   readonly addresses: string;
+  /** Of the other family, `fd76:6d6c:7376::/112`; left out: Services have one family. */
+  readonly secondaryAddresses?: string;
   readonly nodePorts: { readonly first: number; readonly last: number };
 }
 
@@ -24,77 +27,69 @@ export const defaultServiceRanges: ServiceRanges = {
   nodePorts: { first: 30_000, last: 32_767 },
 };
 
-interface Taken {
-  readonly addresses: readonly string[];
-  /** `30080/TCP`. */
-  readonly nodePorts: readonly string[];
-}
+/** For hosts that give their pods IPv6 addresses. */
+export const dualStackServiceRanges: ServiceRanges = {
+  ...defaultServiceRanges,
+  secondaryAddresses: 'fd76:6d6c:7376::/112',
+};
 
 const subject = { group: '', resource: 'services', kind: 'Service' };
-const prefix = storagePrefix('', 'services');
 /** Tries by chance before looking one by one. */
 const guesses = 16;
+type IsTaken = (what: string) => boolean;
 
-export function createServiceAllocator(store: Store, ranges: ServiceRanges): AdmissionPlugin {
-  const range = parseAddressRange(ranges.addresses);
-  const { first, last } = ranges.nodePorts;
-  const reserved = createReservations<Taken>();
+export function createServiceAllocator(store: Store, settings: ServiceRanges): AdmissionPlugin {
+  const { secondaryAddresses } = settings;
+  const { first, last } = settings.nodePorts;
+  const primary = parseAddressRange(settings.addresses);
+  const ranges: Partial<Record<IpFamily, AddressRange>> = {
+    ...(secondaryAddresses === undefined
+      ? {}
+      : { [primary.family === 'IPv4' ? 'IPv6' : 'IPv4']: parseAddressRange(secondaryAddresses) }),
+    [primary.family]: primary,
+  };
+  const others = (['IPv4', 'IPv6'] as const).filter(
+    (family) => family !== primary.family && ranges[family] !== undefined,
+  );
+  const configured: readonly [IpFamily, ...IpFamily[]] = [primary.family, ...others];
+  const reserved = createReservations<readonly string[]>();
+  const stored = createTakenIndex(store, (owner) => reserved.delete(owner));
 
-  function takenByOthers(owner: string): { addresses: Set<string>; nodePorts: Set<string> } {
-    const addresses = new Set<string>();
-    const nodePorts = new Set<string>();
-    const add = (taken: Taken): void => {
-      for (const address of taken.addresses) {
-        addresses.add(address);
-      }
-      for (const port of taken.nodePorts) {
-        nodePorts.add(port);
-      }
-    };
-    for (const { key, value } of store.range({ prefix }).entries) {
-      if (key !== owner) {
-        add(takenBy(parseStored(value) as Service));
-      }
-    }
-    for (const [other, taken] of reserved.current()) {
-      if (other !== owner) {
-        add(taken);
-      }
-    }
-    return { addresses, nodePorts };
+  function takenByOthers(owner: string): IsTaken {
+    const soon = new Set([...reserved.current()].flatMap(([other, taken]) => (other === owner ? [] : taken)));
+    return (what) => soon.has(what) || stored.isTaken(what, owner);
   }
 
-  function allocateAddress(service: Service, taken: ReadonlySet<string>, errors: FieldError[]): void {
+  function allocateAddresses(service: Service, isTaken: IsTaken, errors: FieldError[]): void {
     const { spec } = service;
-    const wanted = spec.clusterIP ?? '';
-    if (wanted !== '') {
-      const number = parseAddress(wanted);
+    const wanted = spec.clusterIPs ?? [spec.clusterIP ?? ''];
+    const addresses = (spec.ipFamilies ?? []).map((family, index) => {
+      const range = ranges[family] ?? primary;
+      const address = wanted[index] ?? '';
+      if (address === '') {
+        return allocateAddress(range, isTaken);
+      }
       const why =
-        number === undefined || number < range.first || number > range.last
-          ? `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${range.cidr}`
-          : taken.has(wanted)
+        range.indexOf(address) === undefined
+          ? `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${range.cidr}`
+          : isTaken(canonicalAddress(address) ?? address)
             ? 'provided IP is already allocated'
             : undefined;
       if (why !== undefined) {
-        errors.push(invalidField('spec.clusterIPs', [wanted], `failed to allocate IP ${wanted}: ${why}`));
+        errors.push(invalidField('spec.clusterIPs', wanted, `failed to allocate IP ${address}: ${why}`));
       }
-      return;
-    }
-    // The first one is the API's, by custom.
-    const found = pick(range.first + 1, range.last, (number) => !taken.has(formatAddress(number)));
-    if (found === undefined) {
-      throw internalError(`failed to allocate a serviceIP: range ${range.cidr} is full`);
-    }
-    spec.clusterIP = formatAddress(found);
-    spec.clusterIPs = [spec.clusterIP];
+      return address;
+    });
+    spec.clusterIP = addresses[0] ?? '';
+    spec.clusterIPs = addresses;
   }
 
-  function allocatePort(port: ServicePort, index: number, taken: Set<string>, errors: FieldError[]): void {
+  function allocatePort(port: ServicePort, index: number, isTaken: IsTaken, errors: FieldError[]): void {
     const key = (number: number): string => `${number}/${port.protocol ?? 'TCP'}`;
     const field = `spec.ports[${index}].nodePort`;
     const wanted = port.nodePort ?? 0;
     if (wanted === 0) {
-      const found = pick(first, last, (number) => !taken.has(key(number)));
+      const found = pick(first, last, (number) => !isTaken(key(number)));
       if (found === undefined) {
         throw internalError(`failed to allocate a nodePort: range ${first}-${last} is full`);
       }
@@ -102,30 +97,31 @@ export function createServiceAllocator(store: Store, ranges: ServiceRanges): Adm
     } else if (wanted < first || wanted > last) {
       const why = `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
       errors.push(invalidField(field, wanted, why));
-    } else if (taken.has(key(wanted))) {
+    } else if (isTaken(key(wanted))) {
       errors.push(invalidField(field, wanted, 'provided port is already allocated'));
     }
-    taken.add(key(port.nodePort ?? 0));
   }
 
   return {
     name: 'service-addresses',
     matches: (type, operation) =>
       type.group === '' && type.resource === 'services' && type.subresource === undefined && operation !== 'DELETE',
-    async admit({ object, namespace = '', name, dryRun }) {
+    async admit({ object, oldObject, namespace = '', name, dryRun }) {
       if (object === undefined) {
         return;
       }
       const service = cloneJson(object) as Service;
-      const owner = `${prefix}${namespace}/${name}`;
-      const taken = takenByOthers(owner);
-      const errors: FieldError[] = [];
-      if (hasClusterAddress(service)) {
-        allocateAddress(service, taken.addresses, errors);
+      const owner = `${servicesPrefix}${namespace}/${name}`;
+      const isTaken = takenByOthers(owner);
+      const errors = settleFamilies(service, oldObject as Service | undefined, configured);
+      if (hasClusterAddress(service) && errors.length === 0) {
+        allocateAddresses(service, isTaken, errors);
       }
       if (hasNodePorts(service)) {
+        const own = new Set<string>();
         for (const [index, port] of (service.spec.ports ?? []).entries()) {
-          allocatePort(port, index, taken.nodePorts, errors);
+          allocatePort(port, index, (what) => own.has(what) || isTaken(what), errors);
+          own.add(`${port.nodePort ?? 0}/${port.protocol ?? 'TCP'}`);
         }
       }
       if (errors.length > 0) {
@@ -139,12 +135,13 @@ export function createServiceAllocator(store: Store, ranges: ServiceRanges): Adm
   };
 }
 
-function takenBy({ spec }: Service): Taken {
-  const { clusterIP = '', ports = [] } = spec;
-  return {
-    addresses: clusterIP === '' || clusterIP === headless ? [] : [clusterIP],
-    nodePorts: ports.flatMap(({ nodePort, protocol = 'TCP' }) => (nodePort ? [`${nodePort}/${protocol}`] : [])),
-  };
+function allocateAddress(range: AddressRange, isTaken: IsTaken): string {
+  // The first one is the API's, by custom.
+  const found = pick(1, range.count - 1, (number) => !isTaken(range.at(number)));
+  if (found === undefined) {
+    throw internalError(`failed to allocate a serviceIP: range ${range.cidr} is full`);
+  }
+  return range.at(found);
 }
 
 function pick(from: number, to: number, isFree: (number: number) => boolean): number | undefined {

@@ -1,6 +1,8 @@
 /** core/v1 Service, as far as addresses and ports go; names verbatim. */
 import type { KubeObject } from '../../../apimachinery/object.ts';
 
+export type IpFamily = 'IPv4' | 'IPv6';
+
 export interface ServicePort {
   name?: string;
   protocol?: string;
@@ -22,7 +24,7 @@ export interface Service extends KubeObject {
     externalIPs?: string[];
     externalTrafficPolicy?: string;
     internalTrafficPolicy?: string;
-    ipFamilies?: string[];
+    ipFamilies?: IpFamily[];
     ipFamilyPolicy?: string;
     allocateLoadBalancerNodePorts?: boolean;
   };
