@@ -40,7 +40,7 @@ export async function openSocket(config: KubeConfig, path: string, options: Sock
     origin: server.origin,
   });
   const messages: Json[] = [];
-  let ended = false;
+  const state = { ended: false };
   let news = Promise.withResolvers<void>();
   const tell = (): void => {
     news.resolve();
@@ -51,7 +51,7 @@ export async function openSocket(config: KubeConfig, path: string, options: Sock
     tell();
   });
   socket.on('close', () => {
-    ended = true;
+    state.ended = true;
     tell();
   });
   const answered = Promise.withResolvers<number>();
@@ -66,7 +66,7 @@ export async function openSocket(config: KubeConfig, path: string, options: Sock
     code,
     protocol: socket.protocol,
     async next() {
-      while (messages.length === 0 && !ended) {
+      while (messages.length === 0 && !state.ended) {
         await withDeadline(news.promise, timeoutMs, `a message of ${path}`);
       }
       return messages.shift();

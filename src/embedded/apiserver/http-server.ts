@@ -193,9 +193,9 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     const user = identify(request, route);
     const { path } = route;
     if (options.podStreams !== undefined && path.type === 'resource' && isPodStream(path)) {
-      // A WebSocket is always a GET: who may only read Pods may not run commands in them.
+      // A WebSocket is always a GET: who may only read Pods may not run commands in them. Their logs are for reading.
       const attributes = { ...requestAttributes(request.method ?? 'GET', route), verb: 'create' };
-      if (!authorize(user, attributes).allowed) {
+      if (path.subresource !== 'log' && !authorize(user, attributes).allowed) {
         throw refusal(user, attributes);
       }
       options.podStreams.upgrade({ request, path, query: route.query }, socket, head);

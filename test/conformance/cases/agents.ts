@@ -341,7 +341,10 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
       const [first, second] = await Promise.all(
         ['two', 'three'].map((holder) => world.put(`${path}/${name}`, { ...made, spec: spec(holder) })),
       );
-      assert.deepEqual([first?.code, second?.code].toSorted(), [200, 409]);
+      assert.deepEqual(
+        [first?.code, second?.code].toSorted((left = 0, right = 0) => left - right),
+        [200, 409],
+      );
     },
     'API reference: Lease',
   );

@@ -15,6 +15,7 @@ import type { ResourcePath } from '../request-path.ts';
 import type { ExecProcess, PodStreamBackend } from './backend.ts';
 import { channelProtocols } from './channels.ts';
 import { expectedStreams, joinExec, spdyChannels, webSocketChannels } from './exec.ts';
+import { logProtocols, sendLogMessages } from './log-socket.ts';
 import { type ExecOptions, isPrevious, parseExecOptions, parseLogOptions, parsePorts } from './options.ts';
 import { serveChannelPortForward, serveSpdyPortForward } from './port-forward.ts';
 import { serveSpdy, type SpdyStream } from './spdy-session.ts';
@@ -67,16 +68,14 @@ export function createPodStreams(options: {
       handleProtocols: (offered) => protocols.find((protocol) => offered.has(protocol)) ?? false,
     });
   const execServer = server(channelProtocols);
+  const logServer = server(logProtocols);
   const portServer = server([tunnelProtocol, ...channelProtocols]);
 
   const find = (path: ResourcePath): Promise<Pod> =>
     client.get(podType, { namespace: path.namespace, name: path.name ?? '' });
 
-  async function sendLog(call: PodStreamCall & { readonly response: ServerResponse }): Promise<void> {
-    const { path, query, request, response } = call;
-    if (request.method !== 'GET') {
-      throw methodNotSupported(podSubject, request.method ?? '');
-    }
+  /** Opens the log that is asked for. Throws StatusError. */
+  async function openLog({ path, query }: PodStreamCall): Promise<Readable> {
     const wanted = parseLogOptions(query, Date.now());
     const pod = await find(path);
     const container = requireContainer(pod, query);
@@ -85,16 +84,29 @@ export function createPodStreams(options: {
         `previous terminated container ${JSON.stringify(container)} in pod ${JSON.stringify(pod.metadata.name)} not found`,
       );
     }
-    const log = await backend.openLog(pod, wanted);
-    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' });
-    response.flushHeaders();
+    return backend.openLog(pod, wanted);
+  }
+
+  /** Until the log or its client ends, or the server stops. */
+  async function untilStop(log: Readable, send: () => Promise<void>): Promise<void> {
     const onStop = (): void => {
       log.destroy();
     };
     stopping.signal.addEventListener('abort', onStop, { once: true });
-    // A client that leaves ends the pipeline, which ends the log.
-    await pipeline(log, response).catch(() => response.destroy());
+    await send();
     stopping.signal.removeEventListener('abort', onStop);
+  }
+
+  async function sendLog(call: PodStreamCall & { readonly response: ServerResponse }): Promise<void> {
+    const { request, response } = call;
+    if (request.method !== 'GET') {
+      throw methodNotSupported(podSubject, request.method ?? '');
+    }
+    const log = await openLog(call);
+    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' });
+    response.flushHeaders();
+    // A client that leaves ends the pipeline, which ends the log.
+    await untilStop(log, () => pipeline(log, response).catch(() => void response.destroy()));
   }
 
   /** What to do with the socket once everything is known to be in order. Throws StatusError. */
@@ -127,7 +139,20 @@ export function createPodStreams(options: {
       };
     }
     if (path.subresource === 'log') {
-      throw badRequest('logs are read by a plain GET');
+      if (isSpdy) {
+        throw badRequest('logs are read by a plain GET or by WebSocket');
+      }
+      const log = await openLog(call);
+      if (request.socket.destroyed) {
+        log.destroy();
+      }
+      return async (socket, head) => {
+        const webSocket = await acceptWebSocket(logServer, request, socket, head).catch((error: unknown) => {
+          log.destroy();
+          throw error;
+        });
+        await untilStop(log, () => sendLogMessages(log, webSocket));
+      };
     }
     const wanted = parseExecOptions(query, path.subresource === 'exec');
     const pod = await find(path);
@@ -203,7 +228,7 @@ export function createPodStreams(options: {
     },
     close() {
       stopping.abort();
-      for (const webSocket of [...execServer.clients, ...portServer.clients]) {
+      for (const webSocket of [...execServer.clients, ...logServer.clients, ...portServer.clients]) {
         webSocket.terminate();
       }
     },
