@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { pollUntil } from '../../base/deadline.ts';
 import { createDeviceWatcher } from '../../linux/netlink/device-watcher.ts';
+import { controlLoopDevice, noLoopDevices } from '../../linux/netlink/loop-device.test-helper.ts';
 import { createReactor } from '../../linux/reactor/reactor.ts';
 import { type DeviceLoss, watchGrantedDevices } from './devices.ts';
 
-const skip = process.getuid?.() !== 0 ? 'needs root' : existsSync('/dev/loop-control') ? false : 'no loop devices here';
-
-/** LOOP_CTL_ADD and LOOP_CTL_REMOVE of linux/loop.h. */
-const loopControl = `
-import fcntl, sys
-with open('/dev/loop-control') as control:
-    fcntl.ioctl(control, {'add': 0x4C80, 'remove': 0x4C81}[sys.argv[1]], int(sys.argv[2]))
-`;
-
-test('a granted device that the kernel takes away, and gives back', { skip }, async (t) => {
+test('a granted device that the kernel takes away, and gives back', { skip: noLoopDevices }, async (t) => {
   const index = 200_000 + (process.pid % 100_000);
-  const control = (action: 'add' | 'remove'): void => {
-    execFileSync('python3', ['-c', loopControl, action, String(index)], { timeout: 10_000, stdio: 'pipe' });
-  };
-  control('add');
+  controlLoopDevice('add', index);
   let isThere = true;
-  t.after(() => isThere && control('remove'));
+  t.after(() => isThere && controlLoopDevice('remove', index));
   const reactor = createReactor();
   using _reactor = { [Symbol.dispose]: () => reactor.close() };
   reactor.ref();
@@ -41,10 +28,10 @@ test('a granted device that the kernel takes away, and gives back', { skip }, as
   });
   const told = (count: number): Promise<DeviceLoss> =>
     pollUntil(() => losses[count - 1], { timeoutMs: 10_000, intervalMs: 1, doing: `loss ${count}` });
-  control('remove');
+  controlLoopDevice('remove', index);
   isThere = false;
   assert.deepEqual(await told(1), { kind: 'lost', number, path, action: 'remove' });
-  control('add');
+  controlLoopDevice('add', index);
   isThere = true;
   assert.deepEqual(await told(2), { kind: 'back', number, path, action: 'add' });
   assert.ok(notices >= 2);

@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { pollUntil } from '../../base/deadline.ts';
 import { openFds } from '../fd/fd.ts';
 import { createReactor } from '../reactor/reactor.ts';
+import { controlLoopDevice, noLoopDevices } from './loop-device.test-helper.ts';
 import { createDeviceWatcher, hasDevice, readChange, type DeviceChange } from './device-watcher.ts';
 import { decodeUevent } from './uevent.ts';
-
-const isRoot = process.getuid?.() === 0;
-
-/** LOOP_CTL_ADD and LOOP_CTL_REMOVE of linux/loop.h. */
-const loopControl = `
-import fcntl, sys
-with open('/dev/loop-control') as control:
-    fcntl.ioctl(control, {'add': 0x4C80, 'remove': 0x4C81}[sys.argv[1]], int(sys.argv[2]))
-`;
 
 test('a uevent with a device number, and one without', () => {
   const misc = Buffer.from(
@@ -34,15 +25,8 @@ test('a uevent with a device number, and one without', () => {
   assert.equal(readChange(decodeUevent(module)).number, undefined);
 });
 
-test('a block device that comes and goes is told to every listener', { skip: !isRoot && 'needs root' }, async (t) => {
+test('a block device that comes and goes is told to every listener', { skip: noLoopDevices }, async () => {
   const index = 1000 + (process.pid % 100_000);
-  if (!existsSync('/dev/loop-control')) {
-    t.skip('no loop devices here');
-    return;
-  }
-  const control = (action: 'add' | 'remove'): void => {
-    execFileSync('python3', ['-c', loopControl, action, String(index)], { timeout: 10_000, stdio: 'pipe' });
-  };
   {
     const reactor = createReactor();
     using _reactor = { [Symbol.dispose]: () => reactor.close() };
@@ -59,13 +43,13 @@ test('a block device that comes and goes is told to every listener', { skip: !is
         intervalMs: 1,
         doing: `${action} of loop${index}`,
       });
-    control('add');
+    controlLoopDevice('add', index);
     const { number } = await told('add');
     assert.equal(number, `b 7:${index}`);
     assert.equal(hasDevice(number), true);
     writeFileSync(`/sys/dev/block/7:${index}/uevent`, 'change');
     await told('change');
-    control('remove');
+    controlLoopDevice('remove', index);
     assert.equal((await told('remove')).number, number);
     assert.equal(hasDevice(number), false);
     assert.equal(ended, 0);
