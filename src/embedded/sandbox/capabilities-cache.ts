@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pollUntil } from '../../base/deadline.ts';
-import { UnsupportedError, VmletError, errorCode } from '../../base/errors.ts';
+import { UnsupportedError, VmletError, errorCode, errorMessage } from '../../base/errors.ts';
 import { findLibvirtDaemon, hasSwapAccounting, libvirtDaemons, rlimitCeilings } from './host-facts.ts';
 import { launcherInitPath } from './oci-spec.ts';
 import type { SandboxDevice, SandboxMount } from './oci-spec.ts';
@@ -123,9 +123,9 @@ async function probe(
   } catch (error) {
     const log = await readFile(join(work, 'log'), 'utf8').catch(() => '');
     const detail = log.trim().split('\n').slice(-3).join(' | ');
-    throw new VmletError('CapabilitiesProbe', `QEMU capabilities: the probe sandbox failed; its log ends: ${detail}`, {
-      cause: error,
-    });
+    const said = detail === '' ? 'its log is empty' : `its log ends: ${detail}`;
+    const message = `QEMU capabilities: the probe sandbox failed: ${errorMessage(error)}; ${said}`;
+    throw new VmletError('CapabilitiesProbe', message, { cause: error });
   } finally {
     await deleteSandbox(settings, id);
   }
