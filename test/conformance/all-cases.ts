@@ -14,6 +14,7 @@ import { jsonPatchCases, mergePatchCases, strategicPatchCases } from './cases/pa
 import { listCases, readCases, resourceVersionCases } from './cases/read.ts';
 import { httpCases, negotiationCases, partialCases, tableCases } from './cases/representations.ts';
 import { fieldSelectorCases, labelSelectorCases } from './cases/selectors.ts';
+import { serviceCases } from './cases/services.ts';
 import { generationCases, scaleCases, statusCases, updateCases } from './cases/update.ts';
 import { watchCases } from './cases/watch.ts';
 
@@ -55,6 +56,7 @@ export const allCases: readonly ConformanceCase[] = [
   schemaCases,
   expressionCases,
   builtinCases,
+  serviceCases,
   accessCases,
   subresourceCases,
   oldWatchCases,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatDuration } from './age.ts';
+import { createProtobufWriter } from '../openapi/protobuf-writer.ts';
 import { compareVersions } from './crd/definition.ts';
 import { compileJsonPath } from './json-path.ts';
 import { negotiate } from './negotiate.ts';
@@ -117,4 +118,80 @@ await test('protobuf as `kubectl create configmap c --from-literal=k=v` 1.32 sen
     '6b3873000a0f0a0276311209436f6e6669674d6170121b0a110a016312001a0022002a0032003800420012060a016b1201761a002200';
   const object = decodeKubernetesProtobuf(Buffer.from(hex, 'hex'));
   assert.deepEqual(object, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { k: 'v' } });
+});
+
+await test('protobuf as Go controllers send it: zero values of fields that are no pointers are left out', () => {
+  const writer = createProtobufWriter();
+  const text =
+    (...texts: readonly string[]) =>
+    () =>
+      texts.forEach((item, index) => writer.text(index + 1, item));
+  writer.message(1, text('v1', 'PersistentVolumeClaim'));
+  writer.message(2, () => {
+    writer.message(1, text('disk', '', 'default'));
+    writer.message(2, () => {
+      writer.text(1, 'ReadWriteOnce');
+      writer.message(2, () =>
+        writer.message(2, () => {
+          writer.text(1, 'storage');
+          writer.message(2, text('1Gi'));
+        }),
+      );
+      writer.text(3, '');
+      writer.text(5, '');
+      writer.text(6, 'Block');
+      writer.message(8, () => {
+        writer.text(1, 'cdi.kubevirt.io');
+        writer.text(2, 'VolumeImportSource');
+        writer.text(3, 'source');
+      });
+    });
+    writer.message(3, text('Pending'));
+  });
+  writer.text(3, '');
+  writer.text(4, '');
+  const object = decodeKubernetesProtobuf(Buffer.concat([Buffer.from('k8s\0'), writer.finish()]));
+  assert.deepEqual(object, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'disk', namespace: 'default' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Gi' } },
+      storageClassName: '',
+      volumeMode: 'Block',
+      dataSourceRef: { apiGroup: 'cdi.kubevirt.io', kind: 'VolumeImportSource', name: 'source' },
+    },
+  });
+});
+
+await test('protobuf of an Event of events.k8s.io', () => {
+  const writer = createProtobufWriter();
+  writer.message(1, () => {
+    writer.text(1, 'events.k8s.io/v1');
+    writer.text(2, 'Event');
+  });
+  writer.message(2, () => {
+    writer.message(1, () => writer.text(1, 'e'));
+    writer.message(2, () => {
+      writer.int64(1, 1_767_225_600);
+      writer.int64(2, 5000);
+    });
+    writer.text(4, 'example.com/agent');
+    writer.message(8, () => {
+      writer.text(1, 'Pod');
+      writer.text(3, 'web');
+    });
+    writer.text(10, 'note');
+    writer.int64(15, 0);
+  });
+  assert.deepEqual(decodeKubernetesProtobuf(Buffer.concat([Buffer.from('k8s\0'), writer.finish()])), {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { name: 'e' },
+    eventTime: '2026-01-01T00:00:00.000005Z',
+    reportingController: 'example.com/agent',
+    regarding: { kind: 'Pod', name: 'web' },
+    note: 'note',
+  });
 });

@@ -247,6 +247,12 @@ export const socketCases = area('watch over a WebSocket', 'API concepts: Efficie
   });
 });
 
+/** A field of a protobuf message that holds bytes, all shorter than 128. */
+function bytesField(number: number, ...content: readonly (string | Buffer)[]): Buffer {
+  const bytes = Buffer.concat(content.map((item) => Buffer.from(item as string)));
+  return Buffer.concat([Buffer.of((number << 3) | 2, bytes.length), bytes]);
+}
+
 export const agentCases = area('GitOps agents and consoles', 'API concepts', (rule) => {
   rule('whatever discovery says can be listed can be listed, as metadata and by pages', async (world) => {
     const refused: string[] = [];
@@ -416,6 +422,41 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
       expectFailure(await world.get(path), 404, 'NotFound');
     }
   });
+  for (const [apiVersion, kind, collection] of [
+    ['v1', 'ConfigMap', '/api/v1/namespaces/NS/configmaps'],
+    ['v1', 'PersistentVolumeClaim', '/api/v1/namespaces/NS/persistentvolumeclaims'],
+    ['coordination.k8s.io/v1', 'Lease', '/apis/coordination.k8s.io/v1/namespaces/NS/leases'],
+    ['v1', 'Event', '/api/v1/namespaces/NS/events'],
+  ] as const) {
+    rule(
+      `typed clients of controllers send a ${kind} as protobuf`,
+      async (world) => {
+        await world.requireResource(apiVersion, collection.split('/').at(-1) ?? '');
+        const name = world.name();
+        const metadata = bytesField(1, bytesField(1, name), bytesField(3, world.namespace));
+        const details: Readonly<Record<string, Buffer>> = {
+          PersistentVolumeClaim: bytesField(
+            2,
+            bytesField(1, 'ReadWriteOnce'),
+            bytesField(2, bytesField(2, bytesField(1, 'storage'), bytesField(2, bytesField(1, '1Gi')))),
+          ),
+        };
+        const body = Buffer.concat([
+          Buffer.from('k8s\0'),
+          bytesField(1, bytesField(1, apiVersion), bytesField(2, kind)),
+          bytesField(2, metadata, details[kind] ?? Buffer.alloc(0)),
+          bytesField(3),
+          bytesField(4),
+        ]);
+        const path = `${collection.replace('NS', world.namespace)}?dryRun=All`;
+        const type = 'application/vnd.kubernetes.protobuf';
+        const made = expectCode(await world.post(path, body, { type }), 201);
+        assert.equal(made.metadata.name, name);
+        assert.equal(made.kind, kind);
+      },
+      'API concepts: Alternate representations of resources',
+    );
+  }
   rule('SelfSubjectRulesReview tells a console what to show', async (world) => {
     const review = { spec: { namespace: world.namespace } };
     const { status } = expectCode(
@@ -432,6 +473,9 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
       const headers = { 'User-Agent': 'virtctl/v1.6.0 (linux/amd64) kubernetes/$Format' };
       const accepted = { accept: clientGo, headers };
       assert.equal(expectCode(await world.call('GET', world.widgets, accepted), 200).kind, 'WidgetList');
+      // As typed clients of controllers ask; for a custom resource there is JSON alone.
+      const anything = 'application/vnd.kubernetes.protobuf, */*';
+      assert.equal(expectCode(await world.get(world.widgets, anything), 200).kind, 'WidgetList');
       const { headers: answered } = await world.call('GET', '/api', accepted);
       assert.match(answered['content-type'] ?? '', /^application\/(?:json|vnd\.kubernetes\.protobuf)/u);
       const watch = await world.watch(`${world.widgets}?watch=true&timeoutSeconds=1`, clientGo);

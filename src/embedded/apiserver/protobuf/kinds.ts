@@ -2,51 +2,10 @@
 import { DecodeError, errorMessage } from '../../../base/errors.ts';
 import { badRequest, unsupportedMediaType } from '../../../apimachinery/status.ts';
 import { refusePrototypeKeys } from '../json.ts';
+import { labelSelector, many, map, metadata, objectReference, one, optional, sub } from './common-messages.ts';
 import { decodeMessage } from './wire.ts';
-import type { Field, FieldType, Message } from './wire.ts';
+import type { Message } from './wire.ts';
 
-const one = (name: string, type: FieldType = 'string'): Field => ({ name, type });
-const optional = (name: string, type: FieldType): Field => ({ name, type, optional: true });
-const many = (name: string, type: FieldType = 'string'): Field => ({ name, type, repeated: true });
-const sub = (name: string, message: Message): Field => ({ name, type: { message } });
-const map = (name: string, value: 'string' | 'bytes' | 'quantity' = 'string'): Field => ({
-  name,
-  type: { map: value },
-});
-
-const ownerReference: Message = {
-  1: one('kind'),
-  3: one('name'),
-  4: one('uid'),
-  5: one('apiVersion'),
-  6: optional('controller', 'bool'),
-  7: optional('blockOwnerDeletion', 'bool'),
-};
-const objectMeta: Message = {
-  1: one('name'),
-  2: one('generateName'),
-  3: one('namespace'),
-  5: one('uid'),
-  6: one('resourceVersion'),
-  7: one('generation', 'int'),
-  8: one('creationTimestamp', 'time'),
-  9: one('deletionTimestamp', 'time'),
-  10: optional('deletionGracePeriodSeconds', 'int'),
-  11: map('labels'),
-  12: map('annotations'),
-  13: many('ownerReferences', { message: ownerReference }),
-  14: many('finalizers'),
-};
-const metadata = sub('metadata', objectMeta);
-const objectReference: Message = {
-  1: one('kind'),
-  2: one('namespace'),
-  3: one('name'),
-  4: one('uid'),
-  5: one('apiVersion'),
-  6: one('resourceVersion'),
-  7: one('fieldPath'),
-};
 const resourceAttributes: Message = {
   1: one('namespace'),
   2: one('verb'),
@@ -69,27 +28,107 @@ const leaseSpec: Message = {
   4: one('renewTime', 'microTime'),
   5: optional('leaseTransitions', 'int'),
 };
+const eventSource: Message = { 1: one('component'), 2: one('host') };
+const eventSeries: Message = { 1: one('count', 'int'), 2: one('lastObservedTime', 'microTime') };
 const coreEvent: Message = {
   1: metadata,
   2: sub('involvedObject', objectReference),
   3: one('reason'),
   4: one('message'),
-  5: sub('source', { 1: one('component'), 2: one('host') }),
+  5: sub('source', eventSource),
   6: one('firstTimestamp', 'time'),
   7: one('lastTimestamp', 'time'),
   8: one('count', 'int'),
   9: one('type'),
   10: one('eventTime', 'microTime'),
+  11: sub('series', eventSeries),
   12: one('action'),
   13: sub('related', objectReference),
   14: one('reportingComponent'),
   15: one('reportingInstance'),
 };
-
-const labelSelector: Message = {
-  1: map('matchLabels'),
-  2: many('matchExpressions', { message: { 1: one('key'), 2: one('operator'), 3: many('values') } }),
+const newEvent: Message = {
+  1: metadata,
+  2: one('eventTime', 'microTime'),
+  3: sub('series', eventSeries),
+  4: one('reportingController'),
+  5: one('reportingInstance'),
+  6: one('action'),
+  7: one('reason'),
+  8: sub('regarding', objectReference),
+  9: sub('related', objectReference),
+  10: one('note'),
+  11: one('type'),
+  12: sub('deprecatedSource', eventSource),
+  13: one('deprecatedFirstTimestamp', 'time'),
+  14: one('deprecatedLastTimestamp', 'time'),
+  15: one('deprecatedCount', 'int'),
 };
+const dataSource: Message = {
+  1: optional('apiGroup', 'string'),
+  2: one('kind'),
+  3: one('name'),
+  4: optional('namespace', 'string'),
+};
+const claimSpec: Message = {
+  1: many('accessModes'),
+  2: sub('resources', { 1: map('limits', 'quantity'), 2: map('requests', 'quantity') }),
+  3: one('volumeName'),
+  4: sub('selector', labelSelector),
+  5: optional('storageClassName', 'string'),
+  6: optional('volumeMode', 'string'),
+  7: sub('dataSource', dataSource),
+  8: sub('dataSourceRef', dataSource),
+  9: optional('volumeAttributesClassName', 'string'),
+};
+const storageClass: Message = {
+  1: metadata,
+  2: one('provisioner'),
+  3: map('parameters'),
+  4: optional('reclaimPolicy', 'string'),
+  5: many('mountOptions'),
+  6: optional('allowVolumeExpansion', 'bool'),
+  7: optional('volumeBindingMode', 'string'),
+  8: many('allowedTopologies', {
+    message: { 1: many('matchLabelExpressions', { message: { 1: one('key'), 2: many('values') } }) },
+  }),
+};
+const endpoint: Message = {
+  1: many('addresses'),
+  2: sub('conditions', {
+    1: optional('ready', 'bool'),
+    2: optional('serving', 'bool'),
+    3: optional('terminating', 'bool'),
+  }),
+  3: optional('hostname', 'string'),
+  4: sub('targetRef', objectReference),
+  5: map('deprecatedTopology'),
+  6: optional('nodeName', 'string'),
+  7: optional('zone', 'string'),
+  8: sub('hints', { 1: many('forZones', { message: { 1: one('name') } }) }),
+};
+const endpointSlice: Message = {
+  1: metadata,
+  2: many('endpoints', { message: endpoint }),
+  3: many('ports', {
+    message: {
+      1: optional('name', 'string'),
+      2: optional('protocol', 'string'),
+      3: optional('port', 'int'),
+      4: optional('appProtocol', 'string'),
+    },
+  }),
+  4: one('addressType'),
+};
+const limitRangeItem: Message = {
+  1: one('type'),
+  2: map('max', 'quantity'),
+  3: map('min', 'quantity'),
+  4: map('default', 'quantity'),
+  5: map('defaultRequest', 'quantity'),
+  6: map('maxLimitRequestRatio', 'quantity'),
+};
+
 const rules = many('rules', {
   message: {
     1: many('verbs'),
@@ -189,6 +228,11 @@ const kinds: Readonly<Record<string, Message>> = {
   },
   'v1/Binding': { 1: metadata, 2: sub('target', objectReference) },
   'v1/Event': coreEvent,
+  'events.k8s.io/v1/Event': newEvent,
+  'v1/PersistentVolumeClaim': { 1: metadata, 2: sub('spec', claimSpec) },
+  'v1/LimitRange': { 1: metadata, 2: sub('spec', { 1: many('limits', { message: limitRangeItem }) }) },
+  'storage.k8s.io/v1/StorageClass': storageClass,
+  'discovery.k8s.io/v1/EndpointSlice': endpointSlice,
   'coordination.k8s.io/v1/Lease': { 1: metadata, 2: sub('spec', leaseSpec) },
   'authorization.k8s.io/v1/SelfSubjectAccessReview': { 1: metadata, 2: sub('spec', accessSpec) },
   'authorization.k8s.io/v1/SubjectAccessReview': { 1: metadata, 2: sub('spec', subjectSpec) },
