@@ -435,6 +435,7 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
         const name = world.name();
         const metadata = bytesField(1, bytesField(1, name), bytesField(3, world.namespace));
         const details: Readonly<Record<string, Buffer>> = {
+          Event: bytesField(2, bytesField(1, 'ConfigMap'), bytesField(2, world.namespace), bytesField(3, 'some')),
           PersistentVolumeClaim: bytesField(
             2,
             bytesField(1, 'ReadWriteOnce'),
