@@ -2,12 +2,12 @@
 import { forbiddenField, invalidField, notSupportedField, requiredField } from '../../../apimachinery/field-error.ts';
 import type { FieldError } from '../../../apimachinery/field-error.ts';
 import type { KubeObject } from '../../../apimachinery/object.ts';
-import { isDeepStrictEqual } from 'node:util';
 import type { ResourceDefinition, Strategy } from '../resource.ts';
 import { hasClusterAddress, hasNodePorts, headless } from '../services/types.ts';
 import type { Service, ServicePort } from '../services/types.ts';
 import { ageColumn, column, defineBuiltin } from './define.ts';
 import type { BuiltinSchemas } from './define.ts';
+import { type EndpointSlice, validateSlice, validateSliceUpdate } from './endpoint-slice.ts';
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const;
 const protocols = ['SCTP', 'TCP', 'UDP'] as const;
@@ -17,12 +17,6 @@ const shownEndpoints = 3;
 type Endpoints = KubeObject & {
   subsets?: { addresses?: { ip: string }[]; ports?: { port: number }[] }[];
 };
-type EndpointSlice = KubeObject & {
-  addressType: string;
-  endpoints?: { addresses?: string[] }[] | null;
-  ports?: { port?: number }[] | null;
-};
-
 export function serviceDefinitions(schemas: BuiltinSchemas): ResourceDefinition[] {
   return [
     defineBuiltin(
@@ -308,24 +302,4 @@ function validatePorts(service: Service): FieldError[] {
 
 function isPort(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= maxPort;
-}
-
-const addressTypes = ['FQDN', 'IPv4', 'IPv6'] as const;
-
-function validateSlice(object: KubeObject): FieldError[] {
-  const { addressType, endpoints } = object as EndpointSlice;
-  const errors: FieldError[] = (addressTypes as readonly string[]).includes(addressType)
-    ? []
-    : [notSupportedField('addressType', addressType, addressTypes)];
-  for (const [index, { addresses = [] }] of (endpoints ?? []).entries()) {
-    if (addresses.length === 0) {
-      errors.push(requiredField(`endpoints[${index}].addresses`, 'must contain at least 1 address'));
-    }
-  }
-  return errors;
-}
-
-function validateSliceUpdate(object: KubeObject, old: KubeObject): FieldError[] {
-  const [now, before] = [(object as EndpointSlice).addressType, (old as EndpointSlice).addressType];
-  return isDeepStrictEqual(now, before) ? [] : [invalidField('addressType', now, 'field is immutable')];
 }

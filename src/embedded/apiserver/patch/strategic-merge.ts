@@ -12,10 +12,12 @@ const deletePrefix = '$deleteFromPrimitiveList/';
 const orderPrefix = '$setElementOrder/';
 
 export function applyStrategicMergePatch(current: object, patch: JsonObject): JsonObject {
-  return mergeMaps({ ...current }, patch);
+  const object: JsonObject = { ...current };
+  return mergeMaps(object['kind'], object, patch);
 }
 
-function mergeMaps(current: JsonObject, patch: JsonObject): JsonObject {
+/** `kind` is that of the whole object. */
+function mergeMaps(kind: unknown, current: JsonObject, patch: JsonObject): JsonObject {
   const directive = patch['$patch'];
   requireDirectives(patch);
   if (directive === 'replace') {
@@ -37,13 +39,13 @@ function mergeMaps(current: JsonObject, patch: JsonObject): JsonObject {
         result[name] = before.filter((item) => !value.includes(item));
       }
     } else if (!field.startsWith('$')) {
-      mergeField(result, field, value);
+      mergeField(kind, result, field, value);
     }
   }
   for (const [field, order] of Object.entries(patch)) {
     const name = field.slice(orderPrefix.length);
     if (field.startsWith(orderPrefix) && Array.isArray(order) && Array.isArray(result[name])) {
-      result[name] = reorder(result[name], order, mergeKeyOf(name));
+      result[name] = reorder(result[name], order, mergeKeyOf(kind, name));
     }
   }
   return result;
@@ -64,35 +66,40 @@ function requireDirectives(patch: JsonObject): void {
   }
 }
 
-function mergeField(result: JsonObject, field: string, value: unknown): void {
+function mergeField(kind: unknown, result: JsonObject, field: string, value: unknown): void {
   if (value === null) {
     delete result[field];
     return;
   }
   const before = Object.hasOwn(result, field) ? result[field] : undefined;
   if (isObject(value)) {
-    result[field] = mergeMaps(isObject(before) ? before : {}, value);
+    result[field] = mergeMaps(kind, isObject(before) ? before : {}, value);
   } else if (Array.isArray(value)) {
-    result[field] = mergeLists(field, Array.isArray(before) ? before : [], value);
+    result[field] = mergeLists({ kind, field }, Array.isArray(before) ? before : [], value);
   } else {
     result[field] = value;
   }
 }
 
-function mergeLists(field: string, current: readonly unknown[], patch: readonly unknown[]): unknown[] {
-  const key = mergeKeyOf(field);
+function mergeLists(
+  where: { readonly kind: unknown; readonly field: string },
+  current: readonly unknown[],
+  patch: readonly unknown[],
+): unknown[] {
+  const { kind, field } = where;
+  const key = mergeKeyOf(kind, field);
   if (key !== undefined && patch.every(isObject)) {
-    return mergeKeyedLists({ field, key }, current, patch);
+    return mergeKeyedLists({ kind, field, key }, current, patch);
   }
   return mergesPrimitives(field) ? [...new Set([...current, ...patch])] : [...patch];
 }
 
 function mergeKeyedLists(
-  where: { readonly field: string; readonly key: string },
+  where: { readonly kind: unknown; readonly field: string; readonly key: string },
   current: readonly unknown[],
   patch: readonly JsonObject[],
 ): unknown[] {
-  const { field, key } = where;
+  const { kind, field, key } = where;
   if (patch.some((item) => item['$patch'] === 'replace')) {
     return patch.filter((item) => item['$patch'] !== 'replace').map(withoutDirectives);
   }
@@ -108,9 +115,9 @@ function mergeKeyedLists(
         result.splice(index, 1);
       }
     } else if (index >= 0) {
-      result[index] = mergeMaps(result[index] as JsonObject, item);
+      result[index] = mergeMaps(kind, result[index] as JsonObject, item);
     } else {
-      result.push(mergeMaps({}, item));
+      result.push(mergeMaps(kind, {}, item));
     }
   }
   return result;

@@ -76,6 +76,20 @@ test('a server of one family refuses the other', async (t) => {
   assert.deepEqual((await make('two', { ipFamilyPolicy: 'PreferDualStack' })).spec.ipFamilies, ['IPv4']);
 });
 
+test('what has no effect is told', async (t) => {
+  const server = await startTestServer();
+  t.after(() => server.close());
+  const create = async (name: string, spec: object) => {
+    const body = { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } };
+    const { code, headers } = await server.call('POST', `/api/v1/namespaces/default/services`, { body });
+    assert.equal(code, 201);
+    return headers['warning'] ?? '';
+  };
+  assert.equal(await create('plain', {}), '');
+  assert.match(await create('external', { externalIPs: ['192.0.2.1'] }), /299 - ".*externalIPs: nothing leads/u);
+  assert.match(await create('balanced', { type: 'LoadBalancer' }), /299 - ".*nothing here gives load balancers/u);
+});
+
 test('what a Service held is free when it is deleted, and never given twice', async (t) => {
   const ranges: ServiceRanges = { addresses: '10.50.0.0/29', nodePorts: { first: 31_000, last: 31_003 } };
   const { client, make } = await open(t, ranges);

@@ -130,9 +130,23 @@ export function createServiceAllocator(store: Store, settings: ServiceRanges): A
       if (!dryRun) {
         reserved.set(owner, takenBy(service));
       }
-      return { object: service };
+      return { object: service, warnings: warningsOf(service) };
     },
   };
+}
+
+/** What is taken as it is said, and has no effect here. */
+function warningsOf({ spec }: Service): string[] {
+  return [
+    ...((spec.externalIPs ?? []).length === 0
+      ? []
+      : [
+          'spec.externalIPs: nothing leads from these addresses to the endpoints here; the ClusterIP and node ports do',
+        ]),
+    ...(spec.type === 'LoadBalancer'
+      ? ['spec.type: nothing here gives load balancers; the Service is reached by its ClusterIP and node ports']
+      : []),
+  ];
 }
 
 function allocateAddress(range: AddressRange, isTaken: IsTaken): string {
