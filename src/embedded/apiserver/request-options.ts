@@ -59,7 +59,7 @@ export const noDeleteOptions: DeleteRequestOptions = {
 };
 
 export function parseWriteOptions(query: URLSearchParams): WriteRequestOptions {
-  const fieldValidation = query.get('fieldValidation') ?? 'Warn';
+  const fieldValidation = query.get('fieldValidation') || 'Warn';
   if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore') {
     throw invalidOptions(
       'UpdateOptions',
@@ -129,11 +129,10 @@ export function parseDeleteOptions(query: URLSearchParams, body: unknown): Delet
   if (grace !== undefined && grace !== null && !(Number.isSafeInteger(grace) && Number(grace) >= 0)) {
     throw badRequest('gracePeriodSeconds must be an integer of at least 0');
   }
-  const orphan = options['orphanDependents'];
-  const policy =
-    options['propagationPolicy'] ??
-    query.get('propagationPolicy') ??
-    (typeof orphan === 'boolean' ? (orphan ? 'Orphan' : 'Background') : undefined);
+  const asked = query.get('orphanDependents');
+  const orphan = options['orphanDependents'] ?? (asked === null ? undefined : isTrue(asked));
+  const named = options['propagationPolicy'] ?? (query.get('propagationPolicy') || null);
+  const policy = named ?? (typeof orphan === 'boolean' ? (orphan ? 'Orphan' : 'Background') : undefined);
   if (
     policy !== undefined &&
     policy !== null &&
@@ -146,7 +145,7 @@ export function parseDeleteOptions(query: URLSearchParams, body: unknown): Delet
       unsupported('propagationPolicy', policy, ['Foreground', 'Background', 'Orphan']),
     );
   }
-  if (typeof orphan === 'boolean' && (options['propagationPolicy'] ?? query.get('propagationPolicy')) !== null) {
+  if (typeof orphan === 'boolean' && named !== null) {
     const detail = 'orphanDependents and deletionPropagation cannot be both set';
     throw invalidOptions('DeleteOptions', { type: 'Invalid', field: 'propagationPolicy', badValue: policy, detail });
   }

@@ -1,7 +1,7 @@
 /** What GitOps agents, client-go programs and web consoles ask for, by the rules that they rely on. */
 import assert from 'node:assert/strict';
 import { area, skip } from '../case.ts';
-import { applyPatch, encode, expectCode, expectFailure, jsonPatch, managerOf, namesOf } from '../expect.ts';
+import { applyPatch, encode, expectCode, expectFailure, jsonPatch, managerOf, mergePatch, namesOf } from '../expect.ts';
 import type { Answer, Json } from '../raw-client.ts';
 import type { SocketReader } from '../web-socket.ts';
 import type { World } from '../world.ts';
@@ -162,6 +162,19 @@ export const parameterCases = area('boolean parameters', 'API reference: common 
       assert.equal(expectCode(answer, 200), undefined, answer.text);
     });
   }
+  rule('orphanDependents=true in the query is the policy Orphan', async (world) => {
+    const { name } = (await world.makeMap()).metadata;
+    const left = expectCode(await world.remove(`${world.maps}/${name}?orphanDependents=true&dryRun=All`), 200);
+    assert.ok(['ConfigMap', 'Status'].includes(left.kind));
+    const both = `${world.maps}/${name}?orphanDependents=True&propagationPolicy=Background`;
+    expectFailure(await world.remove(both), [400, 422]);
+  });
+  rule('parameters that are given and empty are as if left out', async (world) => {
+    const { name } = (await world.makeMap()).metadata;
+    const empty = 'fieldManager=&fieldValidation=&dryRun=';
+    expectCode(await world.patch(`${world.maps}/${name}?${empty}`, mergePatch, { data: { a: '2' } }), 200);
+    expectCode(await world.get(`${world.maps}?limit=&continue=&labelSelector=&fieldSelector=&resourceVersion=`), 200);
+  });
   for (const text of ['false', 'False', '0']) {
     rule(`watch=${text} is a list`, async (world) => {
       const answer = await world.get(`${world.maps}?watch=${text}&limit=1`);

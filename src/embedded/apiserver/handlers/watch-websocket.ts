@@ -51,7 +51,7 @@ export function createWatchSockets(context: ApiContext): WatchSockets {
       await prepareWatch(context, asked);
       if (!socket.destroyed) {
         server.handleUpgrade(request, socket, head, (opened) => {
-          streamWatch(context, asked, options, { response: messagesOf(opened, socket), form, include });
+          streamWatch(context, asked, options, { response: messagesOf(opened), form, include });
         });
       }
     },
@@ -59,7 +59,7 @@ export function createWatchSockets(context: ApiContext): WatchSockets {
 }
 
 /** A stream of lines as messages, one per line. */
-function messagesOf(webSocket: WebSocket, socket: Duplex): WatchOutput {
+function messagesOf(webSocket: WebSocket): WatchOutput {
   const events = new EventEmitter();
   let rest: Buffer | undefined;
   webSocket.on('error', () => webSocket.terminate());
@@ -71,7 +71,7 @@ function messagesOf(webSocket: WebSocket, socket: Duplex): WatchOutput {
       return webSocket.readyState !== webSocket.OPEN;
     },
     get writableLength() {
-      return webSocket.bufferedAmount + socket.writableLength;
+      return webSocket.bufferedAmount;
     },
     write(chunk) {
       let bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
