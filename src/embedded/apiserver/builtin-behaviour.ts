@@ -4,6 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { ApiContext, SubresourceAction } from './context.ts';
 import { startDisruptionController } from './disruption/controller.ts';
 import { evictPod } from './disruption/eviction.ts';
+import { newEventAdmission } from './builtins/event-rules.ts';
 import { createFinalizerWarnings } from './finalizers.ts';
 import { createPriorityAdmission, ensureSystemPriorities } from './priority.ts';
 import { createQuotaAdmission } from './quota/admission.ts';
@@ -39,7 +40,7 @@ export function createBuiltinBehaviour(
       createDefaultClassAdmission(store),
       createServiceAllocator(store, ranges),
     ],
-    last: [createFinalizerWarnings(tools.registry), createQuotaAdmission(tools)],
+    last: [newEventAdmission, createFinalizerWarnings(tools.registry), createQuotaAdmission(tools)],
     actions: { 'pods/eviction': evictPod },
     async start(context, client) {
       await ensureSystemPriorities(client);

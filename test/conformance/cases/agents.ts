@@ -404,6 +404,40 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
     },
     'KEP-383 Redesign Event API',
   );
+  for (const [field, value] of [
+    ['eventTime', undefined],
+    ['reportingController', undefined],
+    ['reportingController', 'a b'],
+    ['reportingInstance', undefined],
+    ['action', undefined],
+    ['reason', 'x'.repeat(129)],
+    ['type', 'Odd'],
+    ['note', 'x'.repeat(1025)],
+    ['deprecatedCount', 2],
+    ['deprecatedSource', { component: 'agent' }],
+  ] as const) {
+    const shown = value === undefined ? 'without' : `with ${JSON.stringify(value).slice(0, 24)} as`;
+    rule(
+      `an Event of events.k8s.io ${shown} ${field} is 422 Invalid`,
+      async (world) => {
+        await world.requireResource('events.k8s.io/v1', 'events');
+        const body: Json = {
+          metadata: { name: world.name('event') },
+          eventTime: '2026-01-01T00:00:00.123456Z',
+          reportingController: 'example.com/agent',
+          reportingInstance: 'agent-1',
+          action: 'Reconcile',
+          reason: 'Progressing',
+          type: 'Normal',
+          regarding: { kind: 'ConfigMap', namespace: world.namespace, name: 'some' },
+          [field]: value,
+        };
+        const path = `/apis/events.k8s.io/v1/namespaces/${world.namespace}/events`;
+        expectFailure(await world.post(path, body), 422, 'Invalid');
+      },
+      'KEP-383 Redesign Event API',
+    );
+  }
   rule(
     'an Event about an object of another namespace is 422 in events.k8s.io, too',
     async (world) => {

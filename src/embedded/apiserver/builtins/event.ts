@@ -7,6 +7,7 @@ import type { ResourceDefinition, Strategy } from '../resource.ts';
 import { storagePrefix } from '../resource.ts';
 import { column, defineBuiltin } from './define.ts';
 import type { BuiltinSchemas } from './define.ts';
+import { newerEventErrors } from './event-rules.ts';
 
 const renamed: readonly (readonly [stored: string, served: string])[] = [
   ['involvedObject', 'regarding'],
@@ -23,12 +24,15 @@ const involvedFields = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resou
 const strategy: Strategy = {
   nameRule: 'path',
   validate(object) {
-    const { involvedObject, metadata } = stored(object);
+    const event = stored(object);
+    const { involvedObject, metadata } = event;
     const about = involvedObject?.namespace ?? '';
     // What is in no namespace has its Events in `default`, and elsewhere by those who know no better.
-    return about === '' || about === metadata.namespace
-      ? []
-      : [invalidField('involvedObject.namespace', about, 'does not match event.namespace')];
+    const errors =
+      about === '' || about === metadata.namespace
+        ? []
+        : [invalidField('involvedObject.namespace', about, 'does not match event.namespace')];
+    return (event.eventTime ?? '') === '' ? errors : [...errors, ...newerEventErrors(event, object)];
   },
   fields: {
     ...Object.fromEntries(
