@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { once } from 'node:events';
+import { request } from 'node:https';
 import { WebSocket } from 'ws';
 import { withDeadline } from '../../../base/deadline.ts';
 import { startTestServer } from '../test-server.ts';
@@ -109,6 +110,45 @@ describe('a watch over a WebSocket', () => {
     const { next } = connect(`${maps}?watch=true&resourceVersion=999999999`);
     const event = await next();
     assert.deepEqual([event.type, event.object.kind, event.object.code], ['ERROR', 'Status', 410]);
+  });
+  test('a client that sends much is closed, what it sends in small is not looked at', async () => {
+    await make('fifth');
+    const { next, socket } = connect(`${maps}?watch=true&fieldSelector=metadata.name%3Dfifth`);
+    await next();
+    socket.send('{"type":"anything"}');
+    await server.call('DELETE', `${maps}/fifth`);
+    assert.equal((await next()).type, 'DELETED');
+    socket.send('x'.repeat(5000));
+    const [code] = (await withDeadline(once(socket, 'close'), timeoutMs, 'the end')) as [number];
+    assert.equal(code, 1009);
+  });
+  test('an upgrade that is no proper one is refused and harms nobody', async () => {
+    const { ca, client } = server.certificates;
+    const ask = (headers: Record<string, string>, method = 'GET'): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const tls = { ca: ca.cert, cert: client.cert, key: client.key };
+        const place = { host: '127.0.0.1', port: server.port, path: `${maps}?watch=true`, agent: false };
+        const asked = request(
+          { ...place, ...tls, method, headers: { Connection: 'Upgrade', ...headers } },
+          (answer) => {
+            answer.destroy();
+            resolve(answer.statusCode ?? 0);
+          },
+        );
+        asked.on('upgrade', (_, socket) => {
+          socket.destroy();
+          resolve(101);
+        });
+        asked.on('error', reject);
+        asked.end();
+      });
+    const good = { 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'MDEyMzQ1Njc4OWFiY2RlZg==' };
+    assert.equal(await ask({ Upgrade: 'websocket', ...good }), 101);
+    assert.equal(await ask({ Upgrade: 'websocket' }), 400);
+    assert.equal(await ask({ Upgrade: 'websocket', ...good, 'Sec-WebSocket-Key': 'short' }), 400);
+    assert.equal(await ask({ Upgrade: 'something', ...good }), 400);
+    assert.equal(await ask({ Upgrade: 'websocket', ...good }, 'POST'), 405);
+    assert.equal((await server.call('GET', maps)).code, 200);
   });
   test('who does not read is cut', async () => {
     const { next, socket } = connect(`${maps}?watch=true&fieldSelector=metadata.name%3Dlarge`);
