@@ -11,6 +11,7 @@ import { openNetlink } from '../../linux/netlink/socket.ts';
 import { readGeneration } from '../../linux/nftables/dump.ts';
 import type { ServicePort } from './backends.ts';
 import { type DataPlane, openDataPlane } from './data-plane.ts';
+import { openFlows } from './flows.ts';
 
 const isRoot = process.getuid?.() === 0;
 const id = process.pid;
@@ -24,8 +25,10 @@ function run(place: Place, ...argv: string[]): string {
   return execFileSync('ip', ['netns', 'exec', names[place], ...argv], { encoding: 'utf8', timeout: deadlineMs });
 }
 
-/** Answers each connection with its own name and the address that it came from. */
+/** Answers each connection with its own name and the address that it came from, and each datagram with its name. */
 const serverScript = `
+const udp = require('node:dgram').createSocket('udp6');
+udp.on('message', (_, from) => udp.send(process.argv[1], from.port, from.address)).bind(8080, '::');
 const { createServer } = require('node:net');
 createServer((socket) => { socket.on('error', () => {}); socket.end(process.argv[1] + ' ' + socket.remoteAddress.replace('::ffff:', '')); })
   .listen(8080, '::', () => console.log('listening'));
@@ -49,6 +52,17 @@ const one = () => new Promise((resolve) => {
 function ask(place: Place, host: string, port: number, count = 1): string[] {
   return JSON.parse(run(place, process.execPath, '-e', clientScript, host, String(port), String(count))) as string[];
 }
+
+/** Sends a datagram for each line that it gets, always from one socket, and prints the answer. */
+const udpClientScript = `
+const [host, port] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
+let timer;
+const say = (text) => { clearTimeout(timer); console.log(text); };
+socket.on('message', (text) => say(String(text)));
+socket.on('error', (error) => say(error.code));
+process.stdin.on('data', () => { timer = setTimeout(say, 3000, 'timeout'); socket.send('x', Number(port), host); });
+`;
 
 const who = (answers: readonly string[]): string[] =>
   [...new Set(answers.map((text) => text.split(' ')[0] ?? ''))].sort();
@@ -220,6 +234,43 @@ describe('Services in the kernel', { skip: isRoot ? false : 'needs root' }, () =
       const left = first === 'a' ? addresses[1] : addresses[0];
       apply(sticky([left]));
       assert.deepEqual(who(ask('host', service, 80, 5)), [first === 'a' ? 'b' : 'a']);
+    }
+  });
+
+  test('a UDP client that goes on with its socket is led to the endpoint that is left', async (t) => {
+    using flows = openFlows(netns);
+    for (const [first, second, address] of [
+      [a4, b4, service4],
+      [a6, b6, service6],
+    ] as const) {
+      for (const place of ['host', 'outside'] as const) {
+        const udp = (...addresses: string[]): ServicePort => web(addresses, { protocol: 'udp' });
+        const to =
+          place === 'host' ? [address, '80'] : [address === service4 ? '198.51.100.1' : '2001:db8::1', '30080'];
+        const argv = ['netns', 'exec', names[place], process.execPath, '-e', udpClientScript, ...to];
+        const client = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+        t.after(() => client.kill('SIGKILL'));
+        const askAgain = async (): Promise<string> => {
+          const answer = once(client.stdout, 'data');
+          client.stdin.write('?\n');
+          return String((await withDeadline(answer, deadlineMs, `answer to ${place}`))[0]).trim();
+        };
+        const make = (port: ServicePort): number => {
+          plane.apply([port]);
+          return flows.follow([port]);
+        };
+        make(udp(first));
+        assert.equal(await askAgain(), 'a');
+        plane.apply([udp(second)]);
+        assert.equal(await askAgain(), 'a', 'this is what has to be forgotten');
+        assert.equal(make(udp(second)), 1);
+        assert.equal(await askAgain(), 'b', place);
+        assert.equal(make(udp(first, second)), 0, 'its endpoint is still there');
+        assert.equal(await askAgain(), 'b');
+        client.kill('SIGKILL');
+        plane.remove();
+        flows.follow([]);
+      }
     }
   });
 

@@ -19,8 +19,10 @@ import { NFNLGRP_NFTABLES } from '../../linux/nftables/constants.ts';
 import { createTransactionDecoder } from '../../linux/nftables/notifications.ts';
 import { findCulprit } from '../../linux/process/culprit.ts';
 import type { Reactor } from '../../linux/reactor/reactor.ts';
+import type { ServicePort } from './backends.ts';
 import { openDataPlane } from './data-plane.ts';
 import { sliceIndexers, startEndpointController } from './endpoint-controller.ts';
+import { openFlows } from './flows.ts';
 import { endpointSliceType, type Service, serviceType } from './kinds.ts';
 import { describeTableOp, type TableOp } from './plan.ts';
 import { createPortCache } from './port-cache.ts';
@@ -54,6 +56,7 @@ export function startServices(options: ServicesOptions): Services {
   const { bridge, client, logger, netns, podNetworks, reactor, resyncMs, signal, table } = options;
   using started = new DisposableStack();
   const plane = started.use(openDataPlane({ table, bridge, podNetworks }, netns));
+  const flows = started.use(openFlows(netns));
   const services = startInformer<Service>(client, serviceType, {
     signal,
     logger,
@@ -76,14 +79,28 @@ export function startServices(options: ServicesOptions): Services {
     async reconcile() {
       await Promise.all([services.ready, slices.ready]);
       const startedMs = performance.now();
-      const ops = plane.apply(ports.ports());
+      const wanted = ports.ports();
+      const ops = plane.apply(wanted);
       isReady = true;
+      forgetFlows(wanted);
       if (ops.length > 0) {
         const fields = { operations: ops.map(describeTableOp).slice(0, 20), tookMs: performance.now() - startedMs };
         logger.debug(fields, 'table of Services changed');
       }
     },
   });
+  /** The table is as it must be all the same; a flow that goes astray ends when its client is silent for a while. */
+  function forgetFlows(wanted: readonly ServicePort[]): void {
+    try {
+      const count = flows.follow(wanted);
+      if (count > 0) {
+        logger.debug({ count }, 'forgot UDP flows to endpoints that are gone');
+      }
+    } catch (error) {
+      logger.warn({ error: errorMessage(error) }, 'cannot forget UDP flows to endpoints that are gone');
+    }
+  }
+
   const changed = (keys: readonly string[]): void => {
     keys.forEach((key) => ports.changed(key));
     controller.enqueue(tableKey);
