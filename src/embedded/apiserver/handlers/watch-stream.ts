@@ -37,6 +37,8 @@ export function streamWatch(
   let ended = false;
   let pending: Buffer[] = [];
   let pendingBytes = 0;
+  /** What the client may still have to read of what existed at the start. */
+  let initialBytes = 0;
   let columnsSent = false;
 
   /** Events of one tick go out as one chunk. */
@@ -53,8 +55,13 @@ export function streamWatch(
       pendingBytes += bytes.length;
     }
     // Slower than its events come: cut, so that it lists again, rather than kept in memory for ever. What exists at the
-    // start is sent in one go and does not count.
-    if (watch !== undefined && response.writableLength + pendingBytes > limits.watchBufferBytes) {
+    // start is sent in one go and does not count, until the client has caught up: cut for it, it would be for ever.
+    const waiting = response.writableLength + pendingBytes;
+    if (watch === undefined) {
+      initialBytes = waiting;
+    } else if (waiting <= limits.watchBufferBytes) {
+      initialBytes = 0;
+    } else if (waiting > limits.watchBufferBytes + initialBytes) {
       context.logger.warn({ resource: definition.resource, user: request.user.name }, 'watcher too slow; cut');
       pending = [];
       finish();
