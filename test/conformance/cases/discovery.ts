@@ -8,6 +8,26 @@ const kep = 'KEP-3352 Aggregated discovery';
 const openApi = 'KEP-2896 OpenAPI v3';
 const health = 'API health endpoints';
 
+function checkReferences(document: string, prefix: string, definitions: Json): void {
+  const wanted = new Set([...document.matchAll(/"\$ref":"([^"]+)"/gu)].map(([, reference = '']) => reference));
+  const missing = [...wanted].filter((reference) => !Object.hasOwn(definitions, reference.slice(prefix.length)));
+  assert.deepEqual(missing, []);
+}
+
+/** Kinds of options are in every group, and the same in each. */
+const sharedKinds = new Set(['DeleteOptions', 'WatchEvent']);
+
+function checkKinds(definitions: Json): void {
+  const seen = new Set<string>();
+  for (const definition of Object.values<Json>(definitions)) {
+    for (const { group, version, kind } of definition['x-kubernetes-group-version-kind'] ?? []) {
+      const name = `${group}/${version} ${kind}`;
+      assert.ok(sharedKinds.has(kind) || !seen.has(name), `two definitions of ${name}`);
+      seen.add(name);
+    }
+  }
+}
+
 export const discoveryCases = area('discovery', 'API concepts: API discovery', (rule) => {
   rule('/api lists the versions of the core group', async (world) => {
     const { json } = await world.get('/api');
@@ -177,6 +197,14 @@ export const openApiCases = area('OpenAPI', openApi, (rule) => {
     const again = await world.call('GET', '/openapi/v3/api/v1', { headers: { 'If-None-Match': etag } });
     assert.equal(again.code, 304);
   });
+  rule('every reference in a document leads to a schema, and no kind has two', async (world) => {
+    const { json: index } = await world.get('/openapi/v3');
+    for (const { serverRelativeURL } of Object.values<Json>(index.paths)) {
+      const { json, text } = await world.get(serverRelativeURL);
+      checkReferences(text, '#/components/schemas/', json.components?.schemas ?? {});
+      checkKinds(json.components?.schemas ?? {});
+    }
+  });
   rule('a hash that is out of date leads to the current one', async (world) => {
     const answer = await world.get('/openapi/v3/api/v1?hash=0000');
     assert.ok([200, 301, 302].includes(answer.code), String(answer.code));
@@ -197,6 +225,15 @@ export const openApiCases = area('OpenAPI', openApi, (rule) => {
       assert.equal(json.swagger, '2.0');
       assert.ok(json.paths['/api/v1/namespaces/{namespace}/configmaps']);
       assert.ok(json.definitions['io.k8s.api.core.v1.ConfigMap']);
+    },
+    second,
+  );
+  rule(
+    'every reference in /openapi/v2 leads to a definition, and no kind has two, which GitOps agents refuse',
+    async (world) => {
+      const { json, text } = await world.get('/openapi/v2');
+      checkReferences(text, '#/definitions/', json.definitions);
+      checkKinds(json.definitions);
     },
     second,
   );
