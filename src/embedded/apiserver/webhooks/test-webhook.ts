@@ -24,7 +24,11 @@ export interface TestWebhook {
 
 export const allow: Answer = () => ({ allowed: true });
 
-export async function startTestWebhook(names: readonly string[] = ['127.0.0.1']): Promise<TestWebhook> {
+/** `address`: of this host, where it listens. */
+export async function startTestWebhook(
+  names: readonly string[] = ['127.0.0.1'],
+  address = '127.0.0.1',
+): Promise<TestWebhook> {
   const ca: KeyPair = await makeCa();
   const { cert, key } = await makeLeaf(ca, { subject: 'CN=webhook', usage: 'server', names });
   const asked: Json[] = [];
@@ -47,11 +51,11 @@ export async function startTestWebhook(names: readonly string[] = ['127.0.0.1'])
     connections += 1;
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(0, address, resolve);
   });
   const { port } = server.address() as AddressInfo;
   const webhook: TestWebhook = {
-    url: `https://127.0.0.1:${port}/hook`,
+    url: `https://${address}:${port}/hook`,
     port,
     caBundle: Buffer.from(ca.cert).toString('base64'),
     asked,
