@@ -14,22 +14,13 @@ import { createClientConnections } from './fairness/client-connections.ts';
 import { clientName } from './fairness/client-name.ts';
 import { createFairQueue } from './fairness/fair-queue.ts';
 import { delegatedRequest, handleDelegated } from './handlers/delegated.ts';
-import {
-  aggregatedContentType,
-  aggregatedDiscovery,
-  aggregatedForm,
-  apiGroup,
-  apiGroupList,
-  apiResourceList,
-  apiVersions,
-  collectGroups,
-  rootPaths,
-} from './handlers/discovery.ts';
+import { collectGroups, rootPaths } from './handlers/discovery.ts';
 import type { OpenApiHandler } from './handlers/openapi.ts';
 import { handleResource } from './handlers/resources.ts';
 import { asksWatch } from './handlers/watch-request.ts';
 import { createWatchSockets } from './handlers/watch-websocket.ts';
-import { asStatusError, sendBytes, sendDocument, sendError, sendJson } from './handlers/respond.ts';
+import { asStatusError, sendBytes, sendError, sendJson } from './handlers/respond.ts';
+import { serveDiscovery } from './handlers/serve-discovery.ts';
 import { impersonate } from './impersonation.ts';
 import { limits } from './limits.ts';
 import { isPodStream, type PodStreams } from './pod-streams/pod-streams.ts';
@@ -258,49 +249,7 @@ export function createHttpFront(context: ApiContext, options: HttpServerOptions)
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw failure(405, 'MethodNotAllowed', 'only GET is supported here');
     } else {
-      discover(path, request, response);
-    }
-  }
-
-  function discover(
-    path: Exclude<RequestPath, { type: 'resource' | 'other' }>,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): void {
-    const groups = collectGroups(context.registry, options.delegated);
-    const form = aggregatedForm(request.headers.accept);
-    switch (path.type) {
-      case 'api':
-      case 'apis': {
-        if (form !== undefined) {
-          const shown = groups.filter(({ group }) => (group === '') === (path.type === 'api'));
-          const bytes = Buffer.from(JSON.stringify(aggregatedDiscovery(shown, form)));
-          sendDocument(response, { type: aggregatedContentType(form), bytes });
-        } else {
-          const address = request.headers.host ?? '';
-          sendJson(response, 200, path.type === 'api' ? apiVersions(groups, address) : apiGroupList(groups));
-        }
-        return;
-      }
-      case 'group':
-      case 'groupVersion': {
-        const group = groups.find((candidate) => candidate.group === path.group);
-        if (group === undefined) {
-          throw unknownPath();
-        }
-        if (path.type === 'group') {
-          sendJson(response, 200, apiGroup(group));
-          return;
-        }
-        const version = group.versions.find(({ name }) => name === path.version);
-        if (version === undefined) {
-          throw unknownPath();
-        }
-        sendJson(response, 200, apiResourceList(path.group, path.version, version.resources));
-        return;
-      }
-      case 'malformed':
-        throw badRequest('malformed URL path');
+      serveDiscovery(collectGroups(context.registry, options.delegated), path, request, response);
     }
   }
 
