@@ -166,7 +166,8 @@ describe('sandbox', { skip, timeout: 120_000 }, () => {
       },
     );
     assert.equal(await isThere(`/proc/${box.pid}`), true);
-    await virsh(box.socket, ['destroy', 'probe']);
+    // PID 1 may leave, and the kernel end the daemon, before the daemon has answered: what counts is that all are gone.
+    await virsh(box.socket, ['destroy', 'probe']).catch(() => undefined);
     await gone(box.pid);
     assert.equal((await listSandboxes(settings)).find(({ id }) => id === 'survive')?.status, 'stopped');
     await deleteSandbox(settings, 'survive');
