@@ -26,6 +26,7 @@ const skip =
 /** Headers with the values of a folder's constants.ts. */
 const headers: Readonly<Record<string, readonly string[]>> = {
   bpf: ['linux/bpf.h', 'sys/syscall.h'],
+  conntrack: ['linux/netfilter/nfnetlink.h', 'linux/netfilter/nfnetlink_conntrack.h'],
   fanotify: ['sys/fanotify.h', 'linux/fanotify.h', 'fcntl.h'],
   kvm: ['linux/kvm.h'],
   modules: ['linux/module.h', 'sys/syscall.h'],
@@ -35,7 +36,7 @@ const headers: Readonly<Record<string, readonly string[]>> = {
   nftables: ['linux/netlink.h', 'linux/netfilter.h', 'linux/netfilter/nfnetlink.h', 'linux/netfilter/nf_tables.h'],
   path: ['fcntl.h', 'stdio.h', 'sys/syscall.h', 'linux/openat2.h'],
   pci: ['linux/pci_regs.h'],
-  process: ['sys/syscall.h', 'sched.h', 'sys/resource.h', 'linux/sched.h'],
+  process: ['linux/pidfd.h', 'sys/syscall.h', 'sched.h', 'sys/resource.h', 'linux/sched.h'],
   reactor: ['sys/epoll.h', 'sys/eventfd.h', 'fcntl.h', 'poll.h', 'linux/aio_abi.h', 'sys/syscall.h'],
   rtnetlink: [
     'sys/socket.h',
@@ -61,9 +62,9 @@ const headers: Readonly<Record<string, readonly string[]>> = {
 /** Names of our own, or of headers that are not for programs; checked elsewhere or not at all. */
 const ownNames: ReadonlySet<string> = new Set(
   (
-    'BPF_CGROUP_MAX_PROGS DATAGRAM_BYTES_MAX IFREQ_BYTES IORESOURCE_IO IORESOURCE_MEM IORESOURCE_MEM_64 ' +
+    'BPF_CGROUP_MAX_PROGS CTA_FILTER_F_CTA_IP_DST CTA_FILTER_F_CTA_PROTO_DST_PORT CTA_FILTER_F_CTA_PROTO_NUM DATAGRAM_BYTES_MAX IFREQ_BYTES IORESOURCE_IO IORESOURCE_MEM IORESOURCE_MEM_64 ' +
     'IORESOURCE_PREFETCH MAX_TAP_QUEUES MAX_TREE_DEPTH NLA_TYPE_MASK PCI_CLASS_BRIDGE_HOST PCI_CLASS_BRIDGE_PCI PCI_CLASS_DISPLAY_VGA ' +
-    'PCI_CLASS_NETWORK_ETHERNET PCI_CLASS_STORAGE_EXPRESS PCI_IOV_RESOURCES PCI_ROM_RESOURCE SECCOMP_DATA_ARCH_OFFSET ' +
+    'PCI_CLASS_NETWORK_ETHERNET PCI_CLASS_STORAGE_EXPRESS PCI_IOV_RESOURCES PCI_ROM_RESOURCE PF_EXITING SECCOMP_DATA_ARCH_OFFSET ' +
     'SECCOMP_DATA_ARGS_OFFSET SECCOMP_DATA_BYTES SOCKADDR_IN6_BYTES SOCKADDR_IN_BYTES SOCK_FILTER_BYTES ' +
     'VIRTIO_NET_HDR_BYTES VIRTIO_NET_HDR_MRG_RXBUF_BYTES __O_TMPFILE'
   ).split(' '),
@@ -71,7 +72,7 @@ const ownNames: ReadonlySet<string> = new Set(
 
 /** Values that Linux 6.1 headers lack: the kernel has them later. With newer headers they are compared like all. */
 const newerNames: ReadonlySet<string> = new Set(
-  'KVM_CAP_GUEST_MEMFD KVM_CAP_MEMORY_ATTRIBUTES KVM_CAP_USER_MEMORY2 KVM_CAP_VM_TYPES NFTA_DEVICE_PREFIX NFT_TABLE_F_PERSIST TUN_F_USO4 TUN_F_USO6'.split(
+  'KVM_CAP_GUEST_MEMFD KVM_CAP_MEMORY_ATTRIBUTES KVM_CAP_USER_MEMORY2 KVM_CAP_VM_TYPES NFTA_DEVICE_PREFIX PIDFD_GET_INFO PIDFD_INFO_EXIT PIDFD_INFO_SIZE_VER0 NFT_TABLE_F_PERSIST TUN_F_USO4 TUN_F_USO6'.split(
     ' ',
   ),
 );
