@@ -280,6 +280,42 @@ describe('stream', () => {
     peer.channel.close('done');
   });
 
+  it('keeps what comes before the reply', async () => {
+    const peer = connected();
+    const opening = peer.channel.openStream(open, undefined);
+    const { serial } = await peer.next();
+    peer.send(packet(serial, VIR_NET_CONTINUE, 'at once'));
+    peer.send(packet(serial, VIR_NET_CONTINUE));
+    peer.send({ serial, procedure: 8 });
+    const { stream } = await opening;
+    assert.equal(Buffer.concat((await stream.toArray()) as Buffer[]).toString(), 'at once');
+    peer.channel.close('done');
+  });
+
+  it('that fails before anybody has it is told to its reader', async () => {
+    const peer = connected();
+    const opening = peer.channel.openStream(open, undefined);
+    const { serial } = await peer.next();
+    peer.send({ ...packet(serial, VIR_NET_ERROR), payload: remoteError(38, 'gone') });
+    peer.send({ serial, procedure: 8 });
+    const { stream } = await opening;
+    await assert.rejects(stream.toArray(), { code: 'VIR_ERR_SYSTEM_ERROR' });
+    assert.equal(peer.channel.isClosed, false);
+    peer.channel.close('done');
+  });
+
+  it("that the call does not open is nobody's", async () => {
+    const peer = connected();
+    const opening = peer.channel.openStream(open, undefined);
+    const { serial } = await peer.next();
+    peer.send(packet(serial, VIR_NET_CONTINUE, 'too early'));
+    peer.send({ serial, procedure: 8, status: VIR_NET_ERROR, payload: remoteError(38, 'no') });
+    await assert.rejects(opening, { code: 'VIR_ERR_SYSTEM_ERROR' });
+    peer.send(packet(serial, VIR_NET_CONTINUE, 'too late'));
+    assert.equal(peer.channel.isClosed, false);
+    peer.channel.close('done');
+  });
+
   it("the daemon's end of data ends it", async () => {
     const { peer, stream, serial } = await openStream();
     stream.resume();

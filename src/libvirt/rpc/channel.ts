@@ -148,13 +148,16 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
     }
     const timeoutMs = callOptions.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS;
     const serial = takeSerial();
+    // The daemon may send the first data before its reply.
+    const opened = openStreamWith === undefined ? undefined : adoptStream(procedure, serial, openStreamWith);
     return new Promise((resolve, reject) => {
       const writer = new XdrWriter(VIR_NET_MESSAGE_MAX - FRAME_HEADER_BYTES);
       procedure.encode(writer, args);
       const stop = (why: string) => () => {
         release();
+        opened?.discard();
         abandoned.set(serial, {
-          opensStream: openStreamWith !== undefined,
+          opensStream: opened !== undefined,
           procedure: procedure.number,
           program: procedure.program,
         });
@@ -172,21 +175,22 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
         procedure: procedure.number,
         fail(error) {
           release();
+          if (ended === undefined) {
+            opened?.duplex.destroy();
+          }
           reject(error);
         },
         settle(frame) {
           release();
           if (frame.status === VIR_NET_ERROR) {
+            opened?.discard();
             reject(new RemoteError(procedure.name, decodeRemoteError(frame.payload)));
             return;
           }
           const reader = new XdrReader(frame.payload);
           const result = procedure.decode(reader);
           reader.end();
-          resolve({
-            result,
-            stream: openStreamWith === undefined ? undefined : adoptStream(procedure, serial, openStreamWith),
-          });
+          resolve({ result, stream: opened?.duplex });
         },
       });
       send({
@@ -205,7 +209,7 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
     procedure: { readonly program: number; readonly number: number; readonly name: string },
     serial: number,
     streamOptions: StreamOptions,
-  ): Duplex {
+  ): RemoteStream {
     const stream = createRemoteStream(
       procedure.name,
       {
@@ -230,7 +234,7 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
       streamOptions,
     );
     streams.set(serial, stream);
-    return stream.duplex;
+    return stream;
   }
 
   /** Too many at once wait in the socket, and with them everything else that this daemon says. */
@@ -276,9 +280,8 @@ export function createChannel(transport: Duplex, options: ChannelOptions): Chann
         abandoned.delete(frame.serial);
         if (orphan?.opensStream === true && frame.status === VIR_NET_OK) {
           // Nobody waits for this stream any more: open it only to abort it.
-          adoptStream({ program: orphan.program, number: orphan.procedure, name: 'abandoned stream' }, frame.serial, {})
-            .on('error', () => undefined)
-            .destroy();
+          const procedure = { program: orphan.program, number: orphan.procedure, name: 'abandoned stream' };
+          adoptStream(procedure, frame.serial, {}).duplex.destroy();
         }
         return;
       }

@@ -35,6 +35,8 @@ export interface RemoteStream {
   readonly duplex: Duplex;
   receive(frame: Frame): void;
   connectionClosed(error: Error): void;
+  /** The call did not open it, or nobody waits for it any more. Nothing is sent. */
+  discard(): void;
 }
 
 type State = 'open' | 'finishing' | 'aborting' | 'done';
@@ -107,8 +109,15 @@ export function createRemoteStream(name: string, port: StreamPort, options: Stre
     },
   });
 
+  // The other side decides when a stream fails: before its caller has it, too. That must not end this process.
+  duplex.on('error', () => undefined);
+
   return {
     duplex,
+    discard() {
+      done();
+      duplex.destroy();
+    },
     connectionClosed(error) {
       state = 'done';
       duplex.destroy(error);
