@@ -36,6 +36,7 @@ const defaultHistoryBytes = 256 * 1024 * 1024;
 /** Kept whatever they take: a watch that has just been cut must be able to go on. */
 const leastHistoryEvents = 100;
 const maxBatch = 1024;
+const commitsPerCount = 8;
 /** Records that compaction takes away beside a batch: always some, and twice what the batch adds, so that it gains on it. */
 const compactionSlice = { least: 64, perEvent: 2 } as const;
 
@@ -80,6 +81,8 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
   const recent = createRecentEntries((key) => backend.get(key));
   const watchers = new Set<Watcher>();
   let committing: Promise<void> | undefined;
+  /** Does the history take more room than it may? */
+  let tooLarge = false;
   let closed = false;
   const done = { commits: 0, failedCommits: 0, commitSeconds: 0 };
 
@@ -154,7 +157,10 @@ export function createStore(backend: Backend, options: EngineOptions = {}): Stor
   /** In slices, so that no write waits for a history that became too long all at once: a lower limit, larger objects. */
   function compactionTarget(revision: number, batchLength: number): number {
     const slice = Math.max(compactionSlice.least, compactionSlice.perEvent * batchLength);
-    const tooLarge = (backend.logBytes ?? 0) > historyBytes;
+    // Counting costs more than it may change within a few batches.
+    if (done.commits % commitsPerCount === 0) {
+      tooLarge = (backend.logBytes ?? 0) > historyBytes;
+    }
     const kept = tooLarge ? Math.min(historyEvents, leastHistoryEvents) : historyEvents;
     return Math.max(compactedRevision, Math.min(revision - kept, compactedRevision + slice));
   }

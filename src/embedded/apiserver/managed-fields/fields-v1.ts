@@ -62,9 +62,15 @@ export function parseFieldsV1(fields: unknown): FieldSet {
   return set;
 }
 
+const nothingBelow: JsonObject = Object.freeze({});
+
+/** Shared in parts: not to be changed. */
 export function formatFieldsV1(set: FieldSet): JsonObject {
+  if (set.children.size === 0) {
+    return nothingBelow;
+  }
   const result: JsonObject = {};
-  if (set.member && set.children.size > 0) {
+  if (set.member) {
     result['.'] = {};
   }
   for (const element of [...set.children.keys()].sort()) {
