@@ -9,6 +9,7 @@ import type { IncludeObject } from '../table.ts';
 import { checkWatch, watchObjects } from '../watch-verb.ts';
 import type { ObjectWatch, ServedEventType } from '../watch-verb.ts';
 import { presentObject } from './present.ts';
+import { createWriteTurns } from './write-turns.ts';
 
 /** Where a watch goes: an HTTP answer, or what looks like one. `write` takes whole lines. */
 export interface WatchOutput {
@@ -22,6 +23,8 @@ export interface WatchOutput {
   on(event: 'close', listener: () => void): unknown;
 }
 
+/** Of all watches: they share the event loop. */
+const turns = createWriteTurns();
 const initialEventsEnd = { 'k8s.io/initial-events-end': 'true' };
 
 export function streamWatch(
@@ -41,13 +44,13 @@ export function streamWatch(
   let initialBytes = 0;
   let columnsSent = false;
 
-  /** Events of one tick go out as one chunk. */
+  /** Events until its turn go out as one chunk. */
   function write(...parts: readonly (string | Buffer)[]): void {
     if (ended) {
       return;
     }
     if (pending.length === 0) {
-      process.nextTick(flush);
+      turns.take(flush);
     }
     for (const part of parts) {
       const bytes = typeof part === 'string' ? Buffer.from(part) : part;
