@@ -9,7 +9,6 @@ import type { IncludeObject } from '../table.ts';
 import { checkWatch, watchObjects } from '../watch-verb.ts';
 import type { ObjectWatch, ServedEventType } from '../watch-verb.ts';
 import { presentObject } from './present.ts';
-import { createWriteTurns } from './write-turns.ts';
 
 /** Where a watch goes: an HTTP answer, or what looks like one. `write` takes whole lines. */
 export interface WatchOutput {
@@ -23,8 +22,6 @@ export interface WatchOutput {
   on(event: 'close', listener: () => void): unknown;
 }
 
-/** Of all watches: they share the event loop. */
-const turns = createWriteTurns();
 const initialEventsEnd = { 'k8s.io/initial-events-end': 'true' };
 
 export function streamWatch(
@@ -44,13 +41,13 @@ export function streamWatch(
   let initialBytes = 0;
   let columnsSent = false;
 
-  /** Events until its turn go out as one chunk. */
+  /** Events of one tick go out as one chunk. */
   function write(...parts: readonly (string | Buffer)[]): void {
     if (ended) {
       return;
     }
     if (pending.length === 0) {
-      turns.take(flush);
+      process.nextTick(flush);
     }
     for (const part of parts) {
       const bytes = typeof part === 'string' ? Buffer.from(part) : part;
