@@ -2,6 +2,7 @@
  * What keeps a namespace that is being deleted, as conditions. Pure. Source: NamespaceConditionType of the API reference;
  * reasons and texts as k8s.io/kubernetes/pkg/controller/namespace/deletion has them.
  */
+import { stampCondition } from '../../apimachinery/conditions.ts';
 import type { Condition } from '../../apimachinery/object.ts';
 
 export interface NamespaceContent {
@@ -33,16 +34,8 @@ export function namespaceConditions(
     texts: readonly [reason: string, message: string, reasonTrue: string, messageTrue: string],
   ): Condition => {
     const [reason, message] = isTrue ? texts.slice(2) : texts;
-    const status = isTrue ? 'True' : 'False';
-    const old = before.find((item) => item.type === type);
-    const lastTransitionTime = old?.status === status ? (old.lastTransitionTime ?? now) : now;
-    return {
-      type,
-      status,
-      lastTransitionTime,
-      reason: reason ?? '',
-      message: (message ?? '').slice(0, messageLength),
-    };
+    const stated = { reason: reason ?? '', message: (message ?? '').slice(0, messageLength) };
+    return stampCondition({ type, status: isTrue ? 'True' : 'False', ...stated }, before, now);
   };
   return [
     // All kinds are in this process: neither their discovery nor their names can fail.
