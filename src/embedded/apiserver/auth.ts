@@ -35,9 +35,12 @@ const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
  * request, so that it is not repeated in the answer. undefined: none is offered; empty: one that is no good.
  */
 function takeProtocolToken(request: IncomingMessage): string | undefined {
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+    return undefined;
+  }
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
   const tokens = offered.filter((protocol) => protocol.startsWith(tokenProtocol));
-  if (request.headers.upgrade?.toLowerCase() !== 'websocket' || tokens.length === 0) {
+  if (tokens.length === 0) {
     return undefined;
   }
   const others = offered.filter((protocol) => !protocol.startsWith(tokenProtocol) && protocol !== '');
@@ -49,7 +52,8 @@ function takeProtocolToken(request: IncomingMessage): string | undefined {
 
 /**
  * A certificate that the server's client CA signed: CN is the user, each O a group. Else `Authorization: Bearer`, or for a
- * WebSocket the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN`. A token that is not known makes the request anonymous even beside a good certificate, so that a stale token does not go unnoticed.
+ * WebSocket the subprotocol `base64url.bearer.authorization.k8s.io.TOKEN`. A token that is not known makes the request
+ * anonymous even beside a good certificate, so that a stale token does not go unnoticed.
  */
 export function createAuthenticator({ authenticateToken, anonymous }: AuthenticatorOptions): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | null>();
