@@ -37,6 +37,24 @@ const subresources: readonly Subresource[] = [
   { name: 'resourcequotas/status', kind: 'ResourceQuota', verbs: parts },
 ];
 
+function newEvents(world: World): string {
+  return `/apis/events.k8s.io/v1/namespaces/${world.namespace}/events`;
+}
+
+/** An Event of events.k8s.io that nothing is wrong with. */
+function newEvent(world: World): Json {
+  return {
+    metadata: { name: world.name('event') },
+    eventTime: '2026-01-01T00:00:00.123456Z',
+    reportingController: 'example.com/agent',
+    reportingInstance: 'agent-1',
+    action: 'Reconcile',
+    reason: 'Progressing',
+    type: 'Normal',
+    regarding: { kind: 'ConfigMap', namespace: world.namespace, name: 'some' },
+  };
+}
+
 /** All resources that are served, with their paths. */
 async function served(world: World): Promise<{ path: string; resource: Json }[]> {
   const found: { path: string; resource: Json }[] = [];
@@ -373,20 +391,11 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
       await world.requireResource('events.k8s.io/v1', 'events');
       const name = world.name('event');
       const core = `/api/v1/namespaces/${world.namespace}/events`;
-      const path = `/apis/events.k8s.io/v1/namespaces/${world.namespace}/events`;
+      const path = newEvents(world);
       const watch = await world.watch(`${core}?watch=true&fieldSelector=metadata.name%3D${name}`);
       try {
-        const body = {
-          metadata: { name },
-          eventTime: '2026-01-01T00:00:00.123456Z',
-          reportingController: 'example.com/agent',
-          reportingInstance: 'agent-1',
-          action: 'Reconcile',
-          reason: 'Progressing',
-          type: 'Normal',
-          note: 'on its way',
-          regarding: { kind: 'ConfigMap', namespace: world.namespace, name: 'some', apiVersion: 'v1' },
-        };
+        const regarding = { kind: 'ConfigMap', namespace: world.namespace, name: 'some', apiVersion: 'v1' };
+        const body = { ...newEvent(world), metadata: { name }, note: 'on its way', regarding };
         const made = expectCode(await world.post(path, body), 201);
         assert.equal(made.note, 'on its way');
         const { object } = await watch.next();
@@ -421,19 +430,7 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
       `an Event of events.k8s.io ${shown} ${field} is 422 Invalid`,
       async (world) => {
         await world.requireResource('events.k8s.io/v1', 'events');
-        const body: Json = {
-          metadata: { name: world.name('event') },
-          eventTime: '2026-01-01T00:00:00.123456Z',
-          reportingController: 'example.com/agent',
-          reportingInstance: 'agent-1',
-          action: 'Reconcile',
-          reason: 'Progressing',
-          type: 'Normal',
-          regarding: { kind: 'ConfigMap', namespace: world.namespace, name: 'some' },
-          [field]: value,
-        };
-        const path = `/apis/events.k8s.io/v1/namespaces/${world.namespace}/events`;
-        expectFailure(await world.post(path, body), 422, 'Invalid');
+        expectFailure(await world.post(newEvents(world), { ...newEvent(world), [field]: value }), 422, 'Invalid');
       },
       'KEP-383 Redesign Event API',
     );
@@ -442,21 +439,8 @@ export const agentCases = area('GitOps agents and consoles', 'API concepts', (ru
     'an Event about an object of another namespace is 422 in events.k8s.io, too',
     async (world) => {
       await world.requireResource('events.k8s.io/v1', 'events');
-      const body = {
-        metadata: { name: world.name('event') },
-        eventTime: '2026-01-01T00:00:00.123456Z',
-        reportingController: 'example.com/agent',
-        reportingInstance: 'agent-1',
-        action: 'Reconcile',
-        reason: 'Progressing',
-        type: 'Normal',
-        regarding: { kind: 'ConfigMap', namespace: 'elsewhere', name: 'some' },
-      };
-      expectFailure(
-        await world.post(`/apis/events.k8s.io/v1/namespaces/${world.namespace}/events`, body),
-        422,
-        'Invalid',
-      );
+      const regarding = { kind: 'ConfigMap', namespace: 'elsewhere', name: 'some' };
+      expectFailure(await world.post(newEvents(world), { ...newEvent(world), regarding }), 422, 'Invalid');
     },
     'KEP-383 Redesign Event API',
   );
