@@ -11,6 +11,7 @@ import { median, quantile } from '../statistics.ts';
 import { openRawClient, openRawWatch, readEndpoint } from './raw-client.ts';
 import { vmiText } from './virtual-machine.ts';
 
+const warmUpSeconds = 2;
 const [directory = '', port = '', scenario = '', ...rest] = process.argv.slice(2);
 const endpoint = readEndpoint(directory, Number(port));
 const numbers = rest.map(Number);
@@ -79,7 +80,8 @@ async function list(rounds = 10): Promise<object> {
 
 /**
  * Every watcher watches one namespace's ConfigMaps; one writer changes them at the given rate, in turn. Latency is from just
- * before the request to the event's bytes here, so the durable write is in it.
+ * before the request to the event's bytes here, so the durable write is in it. What the first seconds take, while the code of
+ * both sides is being compiled, does not count.
  */
 async function watch(watchers = 1000, eventsPerSecond = 100, seconds = 5, namespaces = 1): Promise<object> {
   const writer = await openRawClient(endpoint);
@@ -101,8 +103,9 @@ async function watch(watchers = 1000, eventsPerSecond = 100, seconds = 5, namesp
     await Promise.all(
       Array.from({ length: Math.min(50, watchers - index) }, async (_, offset) => {
         const space = spaces[(index + offset) % spaces.length] ?? '';
-        await openRawWatch(endpoint, `/api/v1/namespaces/${space}/configmaps?watch=1`, (chunk) => {
+        await openRawWatch(endpoint, `/api/v1/namespaces/${space}/configmaps?watch=1`, (bytes, length) => {
           const nowMs = performance.now();
+          const chunk = bytes.subarray(0, length);
           for (let at = chunk.indexOf(marker); at >= 0; at = chunk.indexOf(marker, at + 1)) {
             const sentMs = Number(
               chunk.toString('latin1', at + marker.length, chunk.indexOf(0x22, at + marker.length)),
@@ -116,15 +119,20 @@ async function watch(watchers = 1000, eventsPerSecond = 100, seconds = 5, namesp
     );
   }
   await sleep(1000);
-  latenciesMs.length = 0;
-  const startMs = performance.now();
+  const warmUp = eventsPerSecond * warmUpSeconds;
   const total = eventsPerSecond * seconds;
-  for (let event = 0; event < total; event += 1) {
-    const dueMs = startMs + (event * 1000) / eventsPerSecond;
+  let startMs = performance.now();
+  for (let event = -warmUp; event < total; event += 1) {
+    if (event === 0) {
+      await sleep(200);
+      latenciesMs.length = 0;
+      startMs = performance.now();
+    }
+    const dueMs = startMs + ((event < 0 ? event + warmUp : event) * 1000) / eventsPerSecond;
     if (dueMs > performance.now()) {
       await sleep(dueMs - performance.now());
     }
-    const path = `/api/v1/namespaces/${spaces[event % spaces.length]}/configmaps/c`;
+    const path = `/api/v1/namespaces/${spaces[(event + warmUp) % spaces.length]}/configmaps/c`;
     await send('PATCH', path, { data: { at: performance.now().toFixed(2) } });
   }
   const reachedPerSecond = total / ((performance.now() - startMs) / 1000);

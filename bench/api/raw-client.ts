@@ -1,7 +1,8 @@
 /** HTTP/1.1 over one TLS connection with as little work per request as can be, so that the server is what is measured. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { type OnReadOpts } from 'node:net';
+import { type ConnectionOptions, connect } from 'node:tls';
 
 export interface Endpoint {
   readonly port: number;
@@ -21,6 +22,7 @@ export interface RawClient {
   close(): void;
 }
 
+const sharedBuffer = Buffer.alloc(64 * 1024);
 const headEnd = Buffer.from('\r\n\r\n');
 
 export function readEndpoint(directory: string, port: number): Endpoint {
@@ -81,21 +83,32 @@ export async function openRawClient(endpoint: Endpoint): Promise<RawClient> {
   };
 }
 
-/** A watch: hands over the bytes as they come. */
+/**
+ * A watch: hands over the bytes as they come, in a buffer that all watches share and that is good during the call only.
+ */
 export async function openRawWatch(
   endpoint: Endpoint,
   path: string,
-  onData: (chunk: Buffer) => void,
+  onData: (bytes: Buffer, length: number) => void,
 ): Promise<{ close: () => void }> {
-  const socket = connect({ host: '127.0.0.1', ...endpoint, ALPNProtocols: ['http/1.1'] });
   const started = Promise.withResolvers<void>();
+  const options: ConnectionOptions & { onread: OnReadOpts } = {
+    host: '127.0.0.1',
+    ...endpoint,
+    ALPNProtocols: ['http/1.1'],
+    onread: {
+      buffer: sharedBuffer,
+      callback: (length: number) => {
+        started.resolve();
+        onData(sharedBuffer, length);
+        return true;
+      },
+    },
+  };
+  const socket = connect(options);
   socket.once('error', started.reject);
   socket.once('secureConnect', () => {
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n\r\n`);
-  });
-  socket.once('data', () => {
-    started.resolve();
-    socket.on('data', onData);
   });
   await started.promise;
   return { close: () => socket.destroy() };

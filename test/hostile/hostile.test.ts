@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withDeadline } from '../../src/base/deadline.ts';
@@ -19,6 +20,8 @@ const maxP99Ms = 500;
 /** What the floods hold at once (150 MiB of bodies, 225 MiB of lists) and what of it the heap keeps for later. */
 const maxGrowthBytes = 600 * mebibyte;
 const busyFactor = 10;
+/** 200 watchers with 6 MB unread each, which would be 1.2 GB, were it not the same 6 MB. */
+const maxUnreadBytes = 300 * mebibyte;
 const aloneMs = 2000;
 const slowConnections = 100;
 /** Three seconds, and the half minute after which Node.js looks for such connections again. */
@@ -112,6 +115,37 @@ describe('hostile requests get the right answer and harm no other', () => {
       for (const socket of sockets) {
         socket.destroy();
       }
+    });
+    test('200 watches, which nobody reads, of an object that changes', async (t) => {
+      await client.call({ method: 'POST', path: maps, body: { metadata: { name: 'unread' } } });
+      const path = `${maps}?watch=true&fieldSelector=metadata.name%3Dunread`;
+      const sockets = await Promise.all(Array.from({ length: 200 }, () => openSocket(server)));
+      const beforeBytes = server.rssBytes();
+      await Promise.all(
+        sockets.map(async (socket) => {
+          const started = once(socket, 'data');
+          socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+          await withDeadline(started, aloneMs * 10, 'the watch');
+          socket.pause();
+        }),
+      );
+      // Just what each may leave unread, so that none is cut.
+      for (let count = 0; count < 20; count += 1) {
+        const body = { data: { value: `${count} ${'x'.repeat(300_000)}` } };
+        const { code } = await client.call({
+          method: 'PATCH',
+          path: `${maps}/unread`,
+          body,
+          type: 'application/merge-patch+json',
+        });
+        assert.equal(code, 200);
+      }
+      const grownBytes = server.rssBytes() - beforeBytes;
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+      t.diagnostic(`${Math.round(grownBytes / mebibyte)} MiB`);
+      assert.ok(grownBytes < maxUnreadBytes, `grew by ${grownBytes} bytes`);
     });
     test('500 connections that say nothing', async () => {
       const sockets = await Promise.all(Array.from({ length: 500 }, () => openSocket(server, true)));

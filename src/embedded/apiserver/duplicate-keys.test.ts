@@ -4,6 +4,9 @@ import fc from 'fast-check';
 import { duplicateKeys } from './duplicate-keys.ts';
 import { parseJson } from './json.ts';
 
+/** Refused before keys are looked at. */
+const isAccepted = (text: string): boolean => !text.includes('__proto__');
+
 function found(text: string): string[] {
   return duplicateKeys(parseJson(Buffer.from(text)));
 }
@@ -26,7 +29,7 @@ test('no string is taken for a key', () => {
 
 test('what JSON.stringify writes has none', () => {
   fc.assert(
-    fc.property(fc.json(), fc.constantFrom(0, 2), (text, indent) => {
+    fc.property(fc.json().filter(isAccepted), fc.constantFrom(0, 2), (text, indent) => {
       const written = JSON.stringify(JSON.parse(text), undefined, indent);
       assert.deepEqual(found(written), []);
     }),
@@ -37,6 +40,7 @@ test('a member repeated is found wherever it is', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1, noNullPrototype: true }), (value) => {
       const text = JSON.stringify(value);
+      fc.pre(isAccepted(text));
       const [key = ''] = Object.keys(value);
       const doubled = `${text.slice(0, -1)},${JSON.stringify(key)}:null}`;
       assert.deepEqual(found(doubled), [key]);

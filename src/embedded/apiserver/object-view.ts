@@ -59,7 +59,17 @@ function isOlderThanDefinition({ custom }: ResourceDefinition, bytes: Buffer): b
   return Number(bytes.toString('latin1', start, bytes.indexOf(0x22, start))) < custom.revision;
 }
 
+let newest: { readonly bytes: Buffer; readonly version: ResourceVersion; readonly view: ObjectView } | undefined;
+
+/** The view is the same one for all who ask for the same bytes one after the other, as the watchers of an event do. */
 export function viewStored(resolved: ResolvedResource, bytes: Buffer): ObjectView {
+  if (newest?.bytes !== bytes || newest.version !== resolved.version) {
+    newest = { bytes, version: resolved.version, view: makeView(resolved, bytes) };
+  }
+  return newest.view;
+}
+
+function makeView(resolved: ResolvedResource, bytes: Buffer): ObjectView {
   const { definition, version } = resolved;
   const asStored = version.name === definition.storageVersion && version.fromStorage === undefined;
   if (asStored && !isOlderThanDefinition(definition, bytes)) {

@@ -36,6 +36,7 @@ import { parseIncludeObject, presentList, presentObject, requireNegotiated } fro
 import { sendObject, setWarnings } from './respond.ts';
 import { getScale, scaleConfiguration, setScale } from './scale.ts';
 import { asksWatch, parseWatch, prepareWatch, resolveRequest } from './watch-request.ts';
+import { httpOutput } from './watch-http.ts';
 import { streamWatch } from './watch-stream.ts';
 
 export interface ResourceCall {
@@ -167,7 +168,7 @@ async function handleWatch(context: ApiContext, call: ResourceCall, request: Obj
   const form = requireNegotiated(call.request.headers.accept);
   const options = parseWatch(request, { method: call.request.method ?? 'GET', path, query });
   await prepareWatch(context, request);
-  streamWatch(context, request, options, { response, form, include: parseIncludeObject(query) });
+  streamWatch(context, request, options, { output: httpOutput(response), form, include: parseIncludeObject(query) });
 }
 
 function readObject(

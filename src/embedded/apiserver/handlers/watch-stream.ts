@@ -9,28 +9,40 @@ import type { IncludeObject } from '../table.ts';
 import { checkWatch, watchObjects } from '../watch-verb.ts';
 import type { ObjectWatch, ServedEventType } from '../watch-verb.ts';
 import { presentObject } from './present.ts';
+import { createSharedLines } from './shared-lines.ts';
+import { createWriteTurns } from './write-turns.ts';
 
-/** Where a watch goes: an HTTP answer, or what looks like one. `write` takes whole lines. */
+/** Where a watch goes: an HTTP answer or a WebSocket. */
 export interface WatchOutput {
   readonly destroyed: boolean;
+  /** Bytes that the client has still to take. */
   readonly writableLength: number;
-  writeHead(code: number, headers: Record<string, string>): unknown;
-  flushHeaders(): void;
+  /** Says that it begins, before anything is written. */
+  start(): void;
+  /** Whole lines, of this watch alone. */
   write(chunk: Buffer): unknown;
+  /** Lines that other watches write too: what it takes to send one is made once per buffer. */
+  writeShared(lines: readonly Buffer[]): unknown;
   end(): unknown;
   destroy(): unknown;
   on(event: 'close', listener: () => void): unknown;
 }
 
+/** Of all watches: they share the event loop. */
+const turns = createWriteTurns();
+const sharedLine = createSharedLines();
+const lineHead = (type: ServedEventType): Buffer => Buffer.from(`{"type":"${type}","object":`);
+const lineHeads = { ADDED: lineHead('ADDED'), MODIFIED: lineHead('MODIFIED'), DELETED: lineHead('DELETED') };
+const lineEnd = Buffer.from('}\n');
 const initialEventsEnd = { 'k8s.io/initial-events-end': 'true' };
 
 export function streamWatch(
   context: ApiContext,
   request: ObjectRequest,
   options: WatchRequestOptions,
-  output: { response: WatchOutput; form: Negotiated; include: IncludeObject },
+  to: { output: WatchOutput; form: Negotiated; include: IncludeObject },
 ): void {
-  const { response, form, include } = output;
+  const { output, form, include } = to;
   const { definition, version } = request.resolved;
   checkWatch(definition, options);
   let watch: ObjectWatch | undefined;
@@ -40,23 +52,21 @@ export function streamWatch(
   /** What the client may still have to read of what existed at the start. */
   let initialBytes = 0;
   let columnsSent = false;
+  const lineName = (type: ServedEventType): string => `${type} ${form.presentation} ${form.metaVersion} ${include}`;
+  const lineNames = { ADDED: lineName('ADDED'), MODIFIED: lineName('MODIFIED'), DELETED: lineName('DELETED') };
 
-  /** Events of one tick go out as one chunk. */
-  function write(...parts: readonly (string | Buffer)[]): void {
+  function write(line: Buffer): void {
     if (ended) {
       return;
     }
-    if (pending.length === 0) {
-      process.nextTick(flush);
+    if (pending.length === 0 && watch !== undefined) {
+      turns.take(flush);
     }
-    for (const part of parts) {
-      const bytes = typeof part === 'string' ? Buffer.from(part) : part;
-      pending.push(bytes);
-      pendingBytes += bytes.length;
-    }
+    pending.push(line);
+    pendingBytes += line.length;
     // Slower than its events come: cut, so that it lists again, rather than kept in memory for ever. What exists at the
     // start is sent in one go and does not count, until the client has caught up: cut for it, it would be for ever.
-    const waiting = response.writableLength + pendingBytes;
+    const waiting = output.writableLength + pendingBytes;
     if (watch === undefined) {
       initialBytes = waiting;
     } else if (waiting <= limits.watchBufferBytes) {
@@ -65,13 +75,13 @@ export function streamWatch(
       context.logger.warn({ resource: definition.resource, user: request.user.name }, 'watcher too slow; cut');
       pending = [];
       finish();
-      response.destroy();
+      output.destroy();
     }
   }
 
   function flush(): void {
-    if (pending.length > 0 && !response.destroyed) {
-      response.write(pending.length === 1 && pending[0] !== undefined ? pending[0] : Buffer.concat(pending));
+    if (pending.length > 0 && !output.destroyed) {
+      output.writeShared(pending);
     }
     pending = [];
     pendingBytes = 0;
@@ -80,7 +90,7 @@ export function streamWatch(
   function endResponse(): void {
     flush();
     finish();
-    response.end();
+    output.end();
   }
 
   function finish(): void {
@@ -113,15 +123,14 @@ export function streamWatch(
             ],
           }
         : object;
-    write(`${JSON.stringify({ type: 'BOOKMARK', object: shown })}\n`);
+    write(Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object: shown })}\n`));
   }
 
   function error(failure: StatusError): void {
-    write(`${JSON.stringify({ type: 'ERROR', object: failure.status })}\n`);
+    write(Buffer.from(`${JSON.stringify({ type: 'ERROR', object: failure.status })}\n`));
   }
 
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
-  response.flushHeaders();
+  output.start();
   const bookmarks = setInterval(() => {
     if (options.allowWatchBookmarks && watch !== undefined) {
       bookmark(watch.revision, undefined);
@@ -138,13 +147,17 @@ export function streamWatch(
     },
     Math.min(timeoutSeconds * 1000, 2 ** 31 - 1),
   );
-  response.on('close', finish);
+  output.on('close', finish);
   try {
     const started = watchObjects(context, request, options, {
       event(type: ServedEventType, view) {
-        const shown = presentObject(request.resolved, view, form, include, !columnsSent);
+        const withColumns = form.presentation === 'table' && !columnsSent;
         columnsSent = true;
-        write(`{"type":"${type}","object":`, shown, '}\n');
+        const build = (): Buffer => {
+          const shown = presentObject(request.resolved, view, form, include, withColumns);
+          return Buffer.concat([lineHeads[type], shown, lineEnd]);
+        };
+        write(watch === undefined || withColumns ? build() : sharedLine(view, lineNames[type], build));
       },
       bookmark: (revision, initialEnd) => bookmark(revision, initialEnd ? initialEventsEnd : undefined),
       end(failure) {
@@ -155,13 +168,17 @@ export function streamWatch(
       },
     });
     watch = started;
+    // What exists at the start goes out at once and as one: nobody else sends it, and waiting for a turn would only hold it.
+    output.write(Buffer.concat(pending));
+    pending = [];
+    pendingBytes = 0;
     if (ended) {
       started.close();
     }
   } catch (failure) {
     if (!(failure instanceof StatusError)) {
       finish();
-      response.destroy();
+      output.destroy();
       throw failure;
     }
     error(failure);

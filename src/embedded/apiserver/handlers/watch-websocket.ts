@@ -51,22 +51,21 @@ export function createWatchSockets(context: ApiContext): WatchSockets {
       await prepareWatch(context, asked);
       if (!socket.destroyed) {
         server.handleUpgrade(request, socket, head, (opened) => {
-          streamWatch(context, asked, options, { response: messagesOf(opened), form, include });
+          streamWatch(context, asked, options, { output: messagesOf(opened), form, include });
         });
       }
     },
   };
 }
 
-/** A stream of lines as messages, one per line. */
+/** Lines as messages, one each. */
 function messagesOf(webSocket: WebSocket): WatchOutput {
   const events = new EventEmitter();
-  let rest: Buffer | undefined;
+  const send = (line: Buffer): void => webSocket.send(line, { binary: false });
   webSocket.on('error', () => webSocket.terminate());
   webSocket.on('close', () => events.emit('close'));
   return {
-    writeHead() {},
-    flushHeaders() {},
+    start() {},
     get destroyed() {
       return webSocket.readyState !== webSocket.OPEN;
     },
@@ -74,12 +73,16 @@ function messagesOf(webSocket: WebSocket): WatchOutput {
       return webSocket.bufferedAmount;
     },
     write(chunk) {
-      let bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
-      for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline)) {
-        webSocket.send(bytes.subarray(0, end), { binary: false });
-        bytes = bytes.subarray(end + 1);
+      let from = 0;
+      for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
+        send(chunk.subarray(from, end));
+        from = end + 1;
       }
-      rest = bytes.length === 0 ? undefined : bytes;
+    },
+    writeShared(lines) {
+      for (const line of lines) {
+        send(line.subarray(0, -1));
+      }
     },
     end: () => webSocket.close(normalClosure),
     destroy: () => webSocket.terminate(),
